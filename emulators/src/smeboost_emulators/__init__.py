@@ -1,0 +1,1 @@
+"""Local Airtable, Supabase and Bedrock, and embedded Postgres and Valkey."""

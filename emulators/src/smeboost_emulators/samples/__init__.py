@@ -1,0 +1,1 @@
+"""Public sample data as Airtable seeds."""

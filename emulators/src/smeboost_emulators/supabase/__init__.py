@@ -1,0 +1,1 @@
+"""A local Supabase backend: auth and REST on a real PostgreSQL."""

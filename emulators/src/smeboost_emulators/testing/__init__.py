@@ -1,0 +1,1 @@
+"""Pytest fixtures that run the emulators; shipped, so that users can test against them too."""

@@ -1,0 +1,1 @@
+"""MCP server for Claude on Amazon Bedrock."""

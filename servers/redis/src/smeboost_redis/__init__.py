@@ -1,0 +1,1 @@
+"""MCP server for Redis and Valkey: keys, hashes, cache, sessions."""

@@ -1,0 +1,1 @@
+"""MCP server for Supabase: sign-in, tables and rows."""

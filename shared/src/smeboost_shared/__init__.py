@@ -1,0 +1,1 @@
+"""What every member of SME Boost shares: errors, settings, serving, telemetry."""
