@@ -4,7 +4,7 @@ A tool is declared with one of the annotation constants below; read-only mode an
 derived from them and from nothing else.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 
@@ -48,7 +48,7 @@ def tool_server(
     """
 
     @asynccontextmanager
-    async def lifespan(_server: FastMCP) -> AsyncIterator[None]:
+    async def lifespan(_server: FastMCP) -> AsyncGenerator[None]:
         async with client or nullcontext():
             yield
 
