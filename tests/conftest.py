@@ -25,9 +25,7 @@ def assert_tools_match(request: pytest.FixtureRequest) -> Callable[[FastMCP, Pat
 
     async def compare(server: FastMCP, snapshot: Path) -> None:
         tools = sorted(await server.list_tools(), key=lambda tool: tool.name)
-        listing = [
-            tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools
-        ]
+        listing = [tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True) for tool in tools]
         text = json.dumps(listing, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         if request.config.getoption("--update-snapshots"):
             snapshot.write_text(text, encoding="utf-8")

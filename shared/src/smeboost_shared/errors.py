@@ -87,9 +87,7 @@ class SmeBoostError(ToolError):
     def from_body(body: ErrorBody) -> "SmeBoostError":
         """The error that `body` was made from; an unknown code becomes a plain `SmeBoostError`."""
         kind = _BY_CODE.get(body.code, SmeBoostError)
-        return kind(
-            body.message, hint=body.hint, errors=body.errors, retry_after_seconds=body.retry_after_seconds
-        )
+        return kind(body.message, hint=body.hint, errors=body.errors, retry_after_seconds=body.retry_after_seconds)
 
 
 class InvalidInput(SmeBoostError):

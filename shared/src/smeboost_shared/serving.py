@@ -78,9 +78,7 @@ def _parser(command: str, settings: type[Settings]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--read-only", action="store_true", help="offer only the tools that change nothing")
     levels = ["DEBUG", "INFO", "WARNING", "ERROR"]
-    parser.add_argument(
-        "--log-level", choices=levels, default=os.environ.get("SMEBOOST_LOG_LEVEL", "WARNING")
-    )
+    parser.add_argument("--log-level", choices=levels, default=os.environ.get("SMEBOOST_LOG_LEVEL", "WARNING"))
     return parser
 
 

@@ -37,9 +37,7 @@ def load(kind: type[SomeSettings], **overrides: object) -> SomeSettings:
         raise Misconfigured(message, errors=problems) from None
 
 
-def _problem(
-    kind: type[Settings], location: tuple[int | str, ...], error_type: str, message: str
-) -> FieldProblem:
+def _problem(kind: type[Settings], location: tuple[int | str, ...], error_type: str, message: str) -> FieldProblem:
     name = str(location[0]) if location else "settings"
     variable = _variable(kind, name)
     if error_type != "missing":

@@ -19,29 +19,19 @@ from pydantic import ValidationError as PydanticValidationError
 from smeboost_shared.errors import ErrorBody, FieldProblem, InvalidInput, NotFound, SmeBoostError
 from smeboost_shared.logs import get_logger
 
-READ = ToolAnnotations(
-    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-)
+READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
 """Changes nothing."""
-CREATE = ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
-)
+CREATE = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
 """Adds something; calling twice adds twice."""
-UPDATE = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
-)
+UPDATE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
 """Overwrites something; calling twice changes no more than once."""
-DELETE = ToolAnnotations(
-    read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
-)
+DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
 """Removes something."""
 
 log = get_logger("tools")
 
 
-def tool_server(
-    name: str, *, instructions: str, client: AbstractAsyncContextManager[object] | None = None
-) -> FastMCP:
+def tool_server(name: str, *, instructions: str, client: AbstractAsyncContextManager[object] | None = None) -> FastMCP:
     """An empty server with the house's manners; `tools/<family>.register` fills it.
 
     `client` is opened when the server starts and closed when it stops.
@@ -113,8 +103,7 @@ class ToolErrors(Middleware):
         except NotFoundError:
             return failed(NotFound(f"There is no tool {name!r}.", hint="List the tools first.").body())
         except ToolError as exc:
-            # FastMCP has masked and logged what was raised under it.
-            log.error("tool_failed", tool=name, cause=repr(exc.__cause__))
+            log.error("tool_failed", tool=name, cause=repr(exc.__cause__))  # noqa: TRY400  # FastMCP logged the traceback
             return failed(SmeBoostError("The tool failed on our side; the log has the details.").body())
 
 
