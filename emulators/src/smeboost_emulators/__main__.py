@@ -10,10 +10,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the emulator that the first argument names; the rest is its own."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] not in EMULATORS:
-        print(
-            f"usage: smeboost-emulators {'|'.join(EMULATORS)} [options]; --help after a name lists them",
-            file=sys.stderr,
-        )  # noqa: E501, T201
+        sys.stderr.write(f"usage: smeboost-emulators {'|'.join(EMULATORS)} [options]; NAME --help lists them\n")
         return 0 if arguments[:1] in (["--help"], ["-h"]) else 2
     # Only the named emulator is imported: each has heavy parts that the others do not need.
     return import_module(f"smeboost_emulators.{arguments[0]}.command").main(arguments[1:])
