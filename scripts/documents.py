@@ -1,0 +1,111 @@
+"""Generated parts of the documents: the tool table and the settings table of every member that has them.
+
+A generated part stands between `<!-- tools:begin -->` and `<!-- tools:end -->` (or `settings:`) in a README.
+`python -m scripts.documents` fails when one has drifted; `--write` writes them anew. Tools come from the committed
+snapshots in `tests/<server>/tools.json`, which the tests hold against the servers.
+"""
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from smeboost_shared.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member with generated tables in its README."""
+
+    folder: str
+    settings: str
+    tools: str | None = None
+
+    @property
+    def readme(self) -> Path:
+        """The document that holds the tables."""
+        return ROOT / self.folder / "README.md"
+
+
+MEMBERS = [
+    *(
+        Member(f"servers/{name}", f"smeboost_{name}.settings:{name.capitalize()}Settings", f"tests/{name}/tools.json")
+        for name in ("airtable", "supabase", "redis", "bedrock")
+    ),
+    Member("gateway", "smeboost_gateway.settings:GatewaySettings"),
+]
+
+
+def main(argv: list[str]) -> int:
+    """Check or write; 1 means that a document has drifted."""
+    drifted = [member.readme for member in MEMBERS if not up_to_date(member, write="--write" in argv)]
+    for readme in drifted:
+        sys.stdout.write(f"{readme.relative_to(ROOT)} has drifted: run 'make docs'\n")
+    return int(bool(drifted))
+
+
+def up_to_date(member: Member, *, write: bool) -> bool:
+    """Whether the tables in the member's README are the present ones; `write` makes them so."""
+    before = member.readme.read_text(encoding="utf-8")
+    after = filled(before, "settings", settings_table(member.settings))
+    if member.tools:
+        after = filled(after, "tools", tool_table(ROOT / member.tools))
+    if write:
+        member.readme.write_text(after, encoding="utf-8")
+    return write or before == after
+
+
+def filled(text: str, part: str, table: str) -> str:
+    """`text` with the generated part of that name replaced; the markers must be there once."""
+    marked = re.compile(rf"(<!-- {part}:begin -->\n).*?(<!-- {part}:end -->)", re.DOTALL)
+    found, count = marked.subn(lambda match: f"{match[1]}{table}{match[2]}", text)
+    if count != 1:
+        raise SystemExit(f"a README must have the part {part!r} between its markers exactly once, found {count}")
+    return found
+
+
+def tool_table(snapshot: Path) -> str:
+    """One line a tool: name, what it does, whether it changes anything."""
+    rows = ["| tool | what it does | changes |", "| --- | --- | --- |"]
+    for tool in json.loads(snapshot.read_text(encoding="utf-8")):
+        summary = " ".join(tool["description"].strip().split("\n\n")[0].split())
+        rows.append(f"| `{tool['name']}` | {summary} | {changes(tool['annotations'])} |")
+    return "\n".join(rows) + "\n"
+
+
+def changes(annotations: dict[str, Any]) -> str:
+    """What the annotations promise, in a word."""
+    if annotations["readOnlyHint"]:
+        return "nothing"
+    return "overwrites or removes" if annotations["destructiveHint"] else "adds"
+
+
+def settings_table(where: str) -> str:
+    """One line a setting: its variable, its default, what it means."""
+    module, name = where.split(":")
+    kind: type[Settings] = getattr(import_module(module), name)
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    prefix = kind.model_config.get("env_prefix", "")
+    for name, field in kind.model_fields.items():
+        variable = field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name}".upper()
+        rows.append(f"| `{variable}` | {default_of(field)} | {field.description or ''} |")
+    return "\n".join(rows) + "\n"
+
+
+def default_of(field: FieldInfo) -> str:
+    """The default as a person would write it."""
+    if field.default is PydanticUndefined and field.default_factory is None:
+        return "required"
+    value = field.get_default(call_default_factory=False)
+    return "" if value in (None, PydanticUndefined, (), []) else f"`{value}`"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
