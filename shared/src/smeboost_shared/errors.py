@@ -109,6 +109,24 @@ class TooLarge(InvalidInput):
     code = "too_large"
 
 
+class AddressTooLong(TooLarge):
+    """The address is longer than the limit."""
+
+    code = "address_too_long"
+
+
+class HeadersTooLarge(TooLarge):
+    """The request headers are larger than the limit."""
+
+    code = "headers_too_large"
+
+
+class UnsupportedMediaType(InvalidInput):
+    """The request body is of a type that is not read here."""
+
+    code = "unsupported_media_type"
+
+
 class NotAuthenticated(SmeBoostError):
     """Sign in first."""
 
@@ -236,6 +254,9 @@ HTTP_STATUS: dict[str, int] = {
     "invalid_input": 422,
     "malformed_request": 400,
     "too_large": 413,
+    "address_too_long": 414,
+    "headers_too_large": 431,
+    "unsupported_media_type": 415,
     "not_authenticated": 401,
     "token_expired": 401,
     "not_permitted": 403,
