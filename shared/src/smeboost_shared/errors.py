@@ -127,6 +127,13 @@ class UnsupportedMediaType(InvalidInput):
     code = "unsupported_media_type"
 
 
+class CursorExpired(InvalidInput):
+    """The cursor has expired; start again from the first page and drop the pages read so far."""
+
+    code = "cursor_expired"
+    retryable = True
+
+
 class NotAuthenticated(SmeBoostError):
     """Sign in first."""
 
@@ -254,6 +261,7 @@ HTTP_STATUS: dict[str, int] = {
     "invalid_input": 422,
     "malformed_request": 400,
     "too_large": 413,
+    "cursor_expired": 410,
     "address_too_long": 414,
     "headers_too_large": 431,
     "unsupported_media_type": 415,
