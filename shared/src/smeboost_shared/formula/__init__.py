@@ -1,0 +1,1 @@
+"""Airtable's formula language: text to tree, tree to a function of a record."""

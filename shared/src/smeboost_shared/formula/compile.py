@@ -1,0 +1,229 @@
+"""Tree to a function of a record, so that a filter over many records reads its formula once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Generic, Protocol, TypeVar
+
+from smeboost_shared.formula.dates import DATE_FUNCTIONS
+from smeboost_shared.formula.functions import FUNCTIONS, Function, add, divide, multiply, subtract
+from smeboost_shared.formula.parse import FormulaSyntaxError, parse
+from smeboost_shared.formula.tree import Call, Chain, Comparison, FieldReference, Negation, Node, Number, Text
+from smeboost_shared.formula.values import EvaluationError, Value, compare, is_true, number_of, text_of
+
+
+class Row(Protocol):
+    """What a formula may ask of a record beside its cells."""
+
+    @property
+    def record_id(self) -> str:
+        """The record's id."""
+        ...
+
+    @property
+    def created_time(self) -> datetime:
+        """When it was made, in UTC."""
+        ...
+
+
+SomeRow = TypeVar("SomeRow", bound=Row)
+ReadRow = TypeVar("ReadRow", bound=Row, contravariant=True)
+Compiled = Callable[[SomeRow], Value]
+
+
+class Cells(Protocol[ReadRow]):
+    """The fields of a table: a reader for each, found by name or id."""
+
+    def reader(self, name: str) -> Callable[[ReadRow], Value] | None:
+        """The function that reads the field's cell from a row, or None when there is no such field."""
+        ...
+
+
+class UnknownFields(Exception):
+    """The formula names fields that the table does not have."""
+
+    def __init__(self, names: list[str]) -> None:
+        """`names` as they were written, each once."""
+        super().__init__(f"Unknown field names: {', '.join(names)}")
+        self.names = names
+
+
+@dataclass(frozen=True, slots=True)
+class Formula(Generic[SomeRow]):
+    """A compiled formula."""
+
+    evaluate: Compiled[SomeRow]
+
+    def keeps(self, row: SomeRow) -> bool:
+        """The test of a filter: a record whose value is an error is dropped, like one whose value is false."""
+        try:
+            return is_true(self.evaluate(row))
+        except EvaluationError:
+            return False
+
+
+CONSTANTS = {"TRUE", "FALSE", "NOW", "TODAY", "BLANK"}
+"""Functions without arguments that may be written without parentheses."""
+
+
+def compile_formula(text: str, cells: Cells[SomeRow]) -> Formula[SomeRow]:
+    """Read `text` against the fields that `cells` knows.
+
+    Raises:
+        FormulaSyntaxError: it is not a formula, or calls a function that does not exist or is not built.
+        UnknownFields: it names fields that do not exist.
+    """
+    compiler = _Compiler(cells)
+    evaluate = compiler.compile(parse(text))
+    if compiler.unknown:
+        raise UnknownFields(list(dict.fromkeys(compiler.unknown)))
+    return Formula(evaluate)
+
+
+class _Compiler(Generic[SomeRow]):
+    """Walks the tree, whose depth the parser has bounded."""
+
+    def __init__(self, cells: Cells[SomeRow]) -> None:
+        self.cells = cells
+        self.unknown: list[str] = []
+
+    def compile(self, node: Node) -> Compiled[SomeRow]:
+        match node:
+            case Number(value=value):
+                return _constant(value)
+            case Text(value=value):
+                return _constant(value)
+            case FieldReference():
+                return self._field(node)
+            case Call():
+                return self._call(node)
+            case Chain():
+                return self._chain(node)
+            case Comparison(operator=operator):
+                return _comparison(operator, self.compile(node.left), self.compile(node.right))
+            case Negation():
+                operand = self.compile(node.operand)
+                return lambda row: -number_of(operand(row))
+
+    def _field(self, node: FieldReference) -> Compiled[SomeRow]:
+        reader = self.cells.reader(node.name)
+        if reader is not None:
+            return reader
+        if node.bare and node.name.upper() in CONSTANTS:
+            return self._call(Call(node.name.upper(), (), node.position, 1))
+        self.unknown.append(node.name)
+        return _constant(None)
+
+    def _chain(self, node: Chain) -> Compiled[SomeRow]:
+        first = self.compile(node.first)
+        rest = [(operator, self.compile(operand)) for operator, operand in node.rest]
+        if node.rank == "&":
+            parts = [first, *(operand for _, operand in rest)]
+            return lambda row: "".join(text_of(part(row)) for part in parts)
+        steps = [(ARITHMETIC[operator], operand) for operator, operand in rest]
+
+        def run(row: SomeRow) -> Value:
+            total = number_of(first(row))
+            for step, operand in steps:
+                total = step(total, number_of(operand(row)))
+            return total
+
+        return run
+
+    def _call(self, node: Call) -> Compiled[SomeRow]:
+        arguments = [self.compile(argument) for argument in node.arguments]
+        if node.name in ("RECORD_ID", "CREATED_TIME"):
+            _check_count(node, 0, 0)
+            return (lambda row: row.record_id) if node.name == "RECORD_ID" else (lambda row: row.created_time)
+        if node.name in BRANCHES:
+            return BRANCHES[node.name](node, arguments)
+        function = _function(node)
+        _check_count(node, function.least, function.most)
+        run = function.run
+        return lambda row: run(*(argument(row) for argument in arguments))
+
+
+ARITHMETIC = {"+": add, "-": subtract, "*": multiply, "/": divide}
+ALL_FUNCTIONS = FUNCTIONS | DATE_FUNCTIONS
+
+
+def _constant(value: Value) -> Compiled[Any]:
+    return lambda _row: value
+
+
+def _comparison(operator: str, left: Compiled[Any], right: Compiled[Any]) -> Compiled[Any]:
+    return lambda row: 1 if compare(operator, left(row), right(row)) else 0
+
+
+def _function(node: Call) -> Function:
+    function = ALL_FUNCTIONS.get(node.name)
+    if function is None:
+        near = get_close_matches(node.name, [*ALL_FUNCTIONS, *BRANCHES, "RECORD_ID", "CREATED_TIME"], n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise FormulaSyntaxError(f"There is no function {node.name} here.{hint}", node.position)
+    return function
+
+
+def _check_count(node: Call, least: int, most: int | None) -> None:
+    count = len(node.arguments)
+    if count < least or (most is not None and count > most):
+        expected = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
+        message = f"{node.name} takes {expected} arguments, not {count}."
+        raise FormulaSyntaxError(message, node.position)
+
+
+def _if(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
+    _check_count(node, 2, 3)
+    condition, then = arguments[0], arguments[1]
+    otherwise = arguments[2] if len(arguments) > 2 else _constant(None)
+    return lambda row: then(row) if is_true(condition(row)) else otherwise(row)
+
+
+def _switch(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
+    _check_count(node, 3, None)
+    subject, rest = arguments[0], arguments[1:]
+    default = rest.pop() if len(rest) % 2 else _constant(None)
+    pairs = list(zip(rest[::2], rest[1::2], strict=True))
+
+    def run(row: Any) -> Value:
+        value = subject(row)
+        for pattern, result in pairs:
+            if compare("=", value, pattern(row)):
+                return result(row)
+        return default(row)
+
+    return run
+
+
+def _and(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
+    _check_count(node, 1, None)
+    return lambda row: 1 if all(is_true(argument(row)) for argument in arguments) else 0
+
+
+def _or(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
+    _check_count(node, 1, None)
+    return lambda row: 1 if any(is_true(argument(row)) for argument in arguments) else 0
+
+
+def _is_error(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
+    _check_count(node, 1, 1)
+
+    def run(row: Any) -> Value:
+        try:
+            arguments[0](row)
+        except EvaluationError:
+            return 1
+        return 0
+
+    return run
+
+
+BRANCHES: dict[str, Callable[[Call, list[Compiled[Any]]], Compiled[Any]]] = {
+    "IF": _if,
+    "SWITCH": _switch,
+    "AND": _and,
+    "OR": _or,
+    "ISERROR": _is_error,
+}
+"""Functions that do not evaluate all their arguments."""

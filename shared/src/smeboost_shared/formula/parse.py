@@ -1,0 +1,155 @@
+"""Text to tree, on a LALR grammar (https://support.airtable.com/docs/formula-field-reference).
+
+Every step is bounded: the text by `TEXT_LENGTH_MAX`, the tree by `DEPTH_MAX`; the parser itself does not recurse.
+"""
+
+import re
+from functools import lru_cache
+from typing import cast
+
+from lark import Lark, Token, Transformer
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+
+from smeboost_shared.formula.tree import Call, Chain, Comparison, FieldReference, Negation, Node, Number, Text
+
+TEXT_LENGTH_MAX = 100_000
+"""Characters. A client's filter over 500 record ids is about 17,000 long."""
+DEPTH_MAX = 60
+"""Levels of nesting; well below what Python's own stack carries."""
+
+GRAMMAR = r"""
+?start: comparison
+?comparison: concatenation
+           | concatenation COMPARE concatenation
+?concatenation: sum
+              | concatenation AMPERSAND sum   -> chain_concatenation
+?sum: product
+    | sum SIGN product                        -> chain_sum
+?product: unary
+        | product FACTOR unary                -> chain_product
+?unary: atom
+      | SIGN unary                            -> signed
+?atom: NUMBER                                 -> number
+     | TEXT                                   -> text
+     | FIELD                                  -> braced
+     | NAME                                   -> bare
+     | NAME "(" [comparison ("," comparison)*] ")" -> call
+     | "(" comparison ")"
+
+COMPARE: "!=" | "<=" | ">=" | "=" | "<" | ">"
+AMPERSAND: "&"
+SIGN: "+" | "-"
+FACTOR: "*" | "/"
+NUMBER: /(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?/
+TEXT: /"(\\.|[^"\\])*"|'(\\.|[^'\\])*'/s
+FIELD: /\{(\\.|[^}\\])+\}/s
+NAME: /[^\W\d]\w*/
+%ignore /\s+/
+"""
+
+
+class FormulaSyntaxError(Exception):
+    """The text is not a formula; `position` counts characters from 0."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        """`message` is for the person who wrote the formula."""
+        super().__init__(message)
+        self.message = message
+        self.position = position
+
+
+def parse(text: str) -> Node:
+    """The tree of `text`.
+
+    Raises:
+        FormulaSyntaxError: it is empty, too long, too deeply nested, or not a formula; says where.
+    """
+    if len(text) > TEXT_LENGTH_MAX:
+        raise FormulaSyntaxError(f"The formula is longer than {TEXT_LENGTH_MAX} characters.")
+    if not text.strip():
+        raise FormulaSyntaxError("The formula is empty.")
+    try:
+        return cast(Node, _parser().parse(text))
+    except UnexpectedInput as exc:
+        raise _explained(exc, text) from None
+    except VisitError as exc:
+        if isinstance(exc.orig_exc, FormulaSyntaxError):
+            raise exc.orig_exc from None
+        raise
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Lark:
+    return Lark(GRAMMAR, parser="lalr", transformer=_Builder(), maybe_placeholders=False)
+
+
+def _explained(exc: UnexpectedInput, text: str) -> FormulaSyntaxError:
+    position = exc.pos_in_stream if exc.pos_in_stream is not None and exc.pos_in_stream >= 0 else len(text)
+    if isinstance(exc, UnexpectedCharacters):
+        return FormulaSyntaxError(f"Unexpected {text[position]!r} at position {position}.", position)
+    if isinstance(exc, UnexpectedToken) and (token := cast(Token, exc.token)).type != "$END":
+        return FormulaSyntaxError(f"Unexpected {str(token)[:40]!r} at position {position}.", position)
+    return FormulaSyntaxError("The formula ends too early: something is missing at its end.", len(text))
+
+
+ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def _unescaped(token: Token) -> str:
+    return ESCAPE.sub(lambda match: ESCAPED.get(match[1], match[1]), token[1:-1])
+
+
+class _Builder(Transformer[Token, Node]):
+    """Builds the tree while the parser reduces, so that nothing recurses over the parse tree."""
+
+    def number(self, children: list[Token]) -> Node:
+        return Number(float(children[0]))
+
+    def text(self, children: list[Token]) -> Node:
+        return Text(_unescaped(children[0]))
+
+    def braced(self, children: list[Token]) -> Node:
+        token = children[0]
+        return FieldReference(_unescaped(token).strip(), token.start_pos or 0)
+
+    def bare(self, children: list[Token]) -> Node:
+        return FieldReference(str(children[0]), children[0].start_pos or 0, bare=True)
+
+    def call(self, children: list[Token | Node]) -> Node:
+        name = cast(Token, children[0])
+        arguments = cast("tuple[Node, ...]", tuple(children[1:]))
+        return Call(name.upper(), arguments, name.start_pos or 0, _deeper(*arguments))
+
+    def signed(self, children: list[Token | Node]) -> Node:
+        operand = cast(Node, children[1])
+        return operand if children[0] == "+" else Negation(operand, _deeper(operand))
+
+    def comparison(self, children: list[Token | Node]) -> Node:
+        left, operator, right = cast("tuple[Node, Token, Node]", tuple(children))
+        return Comparison(str(operator), left, right, _deeper(left, right))
+
+    def chain_concatenation(self, children: list[Token | Node]) -> Node:
+        return _chained("&", children)
+
+    def chain_sum(self, children: list[Token | Node]) -> Node:
+        return _chained("+-", children)
+
+    def chain_product(self, children: list[Token | Node]) -> Node:
+        return _chained("*/", children)
+
+
+def _chained(rank: str, children: list[Token | Node]) -> Chain:
+    left, operator, right = cast("tuple[Node, Token, Node]", tuple(children))
+    if not isinstance(left, Chain) or left.rank != rank:
+        return Chain(rank, left, [(str(operator), right)], _deeper(left, right))
+    # The left side was built a moment ago and belongs to nobody else yet: it may grow in place.
+    left.rest.append((str(operator), right))
+    return Chain(rank, left.first, left.rest, max(left.depth, _deeper(right)))
+
+
+def _deeper(*children: Node) -> int:
+    depth = 1 + max((child.depth for child in children), default=0)
+    if depth > DEPTH_MAX:
+        raise FormulaSyntaxError(f"The formula is nested more than {DEPTH_MAX} levels deep.")
+    return depth

@@ -1,0 +1,223 @@
+"""The formula language: values, blanks, errors, and that no text can break it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from smeboost_shared.formula.compile import UnknownFields, compile_formula
+from smeboost_shared.formula.parse import DEPTH_MAX, FormulaSyntaxError
+from smeboost_shared.formula.values import EvaluationError, Value
+
+
+@dataclass
+class Record:
+    cells: dict[str, Value] = field(default_factory=dict)
+    record_id: str = "recAAAAAAAAAAAAAA"
+    created_time: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Table:
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def reader(self, name: str) -> Callable[[Record], Value] | None:
+        return (lambda row: row.cells.get(name)) if name in self.names else None
+
+
+def value_of(text: str, **cells: Value) -> Value:
+    return compile_formula(text, Table(*cells)).evaluate(Record(cells))
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("1 + 2 * 3", 7),
+        ("(1 + 2) * 3", 9),
+        ("10 - 4 - 3", 3),
+        ("-2 * -3", 6),
+        ("2 - -2", 4),
+        ("'a' & 1 + 1 & \"b\"", "a2b"),
+        ("1 + 1 = 2", 1),
+        ("'a' = 'A'", 0),
+        ("'5' = 5", 0),
+        ("BLANK() = ''", 1),
+        ("BLANK() = 0", 1),
+        ("TRUE", 1),
+        ("if(0, 'yes', 'no')", "no"),
+        ("IF(0, 'yes')", None),
+        ("SWITCH(2, 1, 'one', 2, 'two', 'many')", "two"),
+        ("SWITCH(9, 1, 'one', 'many')", "many"),
+        ("AND(1, 'x')", 1),
+        ("OR(0, '')", 0),
+        ("XOR(1, 1, 1)", 1),
+        ("NOT('')", 1),
+        ("FIND('b', 'abc')", 2),
+        ("FIND('z', 'abc')", 0),
+        ("SEARCH('B', 'abc')", 2),
+        ("SEARCH('z', 'abc')", None),
+        ("MID('abcdef', 2, 3)", "bcd"),
+        ("LEFT('abc', 2) & RIGHT('abc', 1)", "abc"),
+        ("SUBSTITUTE('a-b-c', '-', '+', 2)", "a-b+c"),
+        ("REPLACE('abcdef', 2, 3, 'X')", "aXef"),
+        ("ROUND(2.5)", 3),
+        ("ROUND(-2.5)", -2),
+        ("ROUND(1.005, 2)", 1.01),
+        ("ROUNDUP(-1.1, 0)", -2),
+        ("ROUNDDOWN(1234, -2)", 1200),
+        ("CEILING(7, 5)", 10),
+        ("MOD(-1, 3)", 2),
+        ("EVEN(3)", 4),
+        ("ODD(2)", 3),
+        ("1 / 0", math.inf),
+        ("LOG(100)", 2),
+        ("SUM(1, 'x', 2)", 3),
+        ("COUNTA(1, '', 'x')", 2),
+        ("ARRAYJOIN('a', '|')", "a"),
+        ("ENCODE_URL_COMPONENT('a b/ö')", "a%20b%2F%C3%B6"),
+        ("DATESTR(DATEADD('2024-01-31', 1, 'months'))", "2024-02-29"),
+        ("DATETIME_DIFF('2024-03-01', '2024-02-01', 'days')", 29),
+        ("DATETIME_DIFF('2024-02-29', '2024-01-31', 'months')", 1),
+        ("IS_SAME('2024-05-01T10:00:00Z', '2024-05-01T23:00:00Z', 'day')", 1),
+        ("WEEKDAY('2024-05-05')", 0),
+        ("RECORD_ID()", "recAAAAAAAAAAAAAA"),
+        ("ISERROR(ERROR())", 1),
+        ("'it\\'s'", "it's"),
+    ],
+)
+def test_formula_has_the_documented_value(formula: str, expected: Value) -> None:
+    assert value_of(formula) == expected
+
+
+def test_fields_are_read_by_braces_and_bare_and_with_escaped_braces() -> None:
+    assert value_of("{Unit price} * Count", **{"Unit price": 2.5, "Count": 4}) == 10
+    assert value_of("{odd\\}name}", **{"odd}name": "x"}) == "x"
+
+
+def test_a_list_cell_compares_and_searches_as_joined_text() -> None:
+    assert value_of("{Tags} = 'backend, infra'", Tags=["backend", "infra"]) == 1
+    assert value_of("FIND('infra', {Tags}) > 0", Tags=["backend", "infra"]) == 1
+
+
+def test_dates_compare_with_text_and_with_dates() -> None:
+    moment = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
+    assert value_of("{d} >= DATETIME_PARSE('2024-05-01')", d=moment) == 1
+    assert value_of("FIND('2024-05-01', {d})", d=moment) == 1
+    assert value_of("{d} = BLANK()", d=None) == 1
+
+
+def test_unknown_fields_are_named_all_at_once() -> None:
+    with pytest.raises(UnknownFields) as caught:
+        compile_formula("AND({a} = 1, {b} = 2, {a})", Table("c"))
+    assert caught.value.names == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "",
+        "  ",
+        "1 +",
+        "(1",
+        "1)",
+        "NOT()",
+        "IF(1)",
+        "NOPE(1)",
+        "'open",
+        "{}",
+        "1 = 1 = 1",
+        "a b",
+        "1 ^ 2",
+        "TRUE() // x",
+    ],
+)
+def test_what_is_no_formula_is_refused(formula: str) -> None:
+    with pytest.raises(FormulaSyntaxError):
+        compile_formula(formula, Table("a", "b"))
+
+
+def test_a_misspelt_function_is_answered_with_the_nearest_one() -> None:
+    with pytest.raises(FormulaSyntaxError, match="Did you mean CONCATENATE"):
+        compile_formula("CONCATENTE('a')", Table())
+
+
+@pytest.mark.parametrize("opening", ["(", "-(", "NOT(", "IF(1,"])
+def test_nesting_is_bounded_however_it_is_written(opening: str) -> None:
+    deep = opening * (DEPTH_MAX * 100) + "1" + ")" * (DEPTH_MAX * 100)
+    if opening == "(":
+        assert compile_formula(deep, Table()).evaluate(Record()) == 1
+    else:
+        with pytest.raises(FormulaSyntaxError, match="nested"):
+            compile_formula(deep, Table())
+
+
+def test_long_flat_formulas_are_not_deep() -> None:
+    assert value_of("+".join(["1"] * 5_000)) == 5_000
+    terms = ",".join(f"RECORD_ID()='rec{number:014}'" for number in range(500))
+    assert value_of(f"OR({terms}, RECORD_ID()='recAAAAAAAAAAAAAA')") == 1
+
+
+def test_repeated_text_cannot_grow_without_bound() -> None:
+    with pytest.raises(EvaluationError):
+        value_of("REPT(REPT('x', 1000000), 1000)")
+
+
+def test_powers_of_whole_numbers_are_bounded() -> None:
+    assert value_of("POWER({n}, {n})", n=10**6) == math.inf
+
+
+def test_a_filter_drops_a_record_whose_value_is_an_error_or_false() -> None:
+    table = Table("n")
+    kept = compile_formula("10 / VALUE({n}) > 1", table)
+    assert [kept.keeps(Record({"n": cell})) for cell in ("5", "50", "five")] == [True, False, False]
+    assert not compile_formula("0 / 0", table).keeps(Record())
+
+
+texts = st.text(st.sampled_from("()[]{}'\"\\+-*/&=<>!,. \n019aeTRUEIFNOTé"), max_size=60) | st.text(max_size=40)
+
+
+@given(texts)
+def test_any_text_gives_a_value_or_a_syntax_error(text: str) -> None:
+    try:
+        formula = compile_formula(text, Table("a"))
+    except (FormulaSyntaxError, UnknownFields):
+        return
+    formula.keeps(Record({"a": "x"}))
+
+
+cells = st.none() | st.text(max_size=8) | st.floats() | st.integers(-(10**6), 10**6) | st.lists(st.text(max_size=4))
+names = st.sampled_from(
+    [
+        "ROUND",
+        "MOD",
+        "POWER",
+        "LOG",
+        "REPT",
+        "MID",
+        "LEFT",
+        "ARRAYSLICE",
+        "SUBSTITUTE",
+        "DATEADD",
+        "SQRT",
+        "EVEN",
+        "EXP",
+        "FLOOR",
+    ]
+)
+
+
+@given(names, st.lists(cells, min_size=1, max_size=4))
+def test_any_arguments_give_a_value_or_an_evaluation_error(name: str, arguments: list[Value]) -> None:
+    fields = {f"f{index}": value for index, value in enumerate(arguments)}
+    try:
+        value_of(f"{name}({','.join(f'{{{key}}}' for key in fields)})", **fields)
+    except (EvaluationError, FormulaSyntaxError):
+        return
+
+
+@given(st.integers(-1000, 1000), st.integers(-1000, 1000), st.integers(1, 1000))
+def test_arithmetic_agrees_with_python(a: int, b: int, c: int) -> None:
+    assert value_of(f"({a}) + ({b}) * {c} - ({a}) / {c}") == a + b * c - a / c
