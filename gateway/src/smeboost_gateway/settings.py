@@ -44,6 +44,9 @@ class GatewaySettings(Settings):
     session_seconds: int = Field(
         default=604_800, ge=60, le=31_536_000, description="life of a session without a refresh"
     )
+    refresh_grace_seconds: float = Field(
+        default=0, ge=0, le=60, description="a used refresh token is refused but does not end the session for so long"
+    )
 
     requests_per_minute: int = Field(
         default=600, ge=1, description="requests of one session, over REST and MCP together"

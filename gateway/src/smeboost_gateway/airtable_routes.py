@@ -1,0 +1,252 @@
+"""Airtable over REST: each route says which tool it is, and the call path does the rest.
+
+Bodies of good answers are the tools' own results, passed on as bytes.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from smeboost_airtable.models import BaseList, Record, RecordPage, TableList, UpsertOutcome, WriteOutcome
+from smeboost_shared.errors import FieldProblem, InvalidInput
+from starlette.responses import Response
+
+from smeboost_gateway.callpath import Answer, Call, CallPath
+from smeboost_gateway.operations import AnyOperation, Ask, Nothing, Operation
+from smeboost_gateway.settings import GatewaySettings
+
+BATCH_RECORDS_MAX = 10
+"""Records in one of Airtable's own write requests (Airtable Web API, create records)."""
+MERGE_FIELDS_MAX = 3
+"""Fields that may identify a record in an upsert (Airtable Web API, update multiple records)."""
+
+Fields = dict[str, JsonValue]
+FieldNames = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
+class RecordsQuery(BaseModel):
+    """Which records, in which order, how many."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    filter: str | None = Field(default=None, min_length=1, description="an Airtable formula, e.g. {Quantity} > 3")
+    sort: tuple[str, ...] = Field(
+        default=(), description="fields with commas, the first counts most; - before a field turns its order round"
+    )
+    fields: tuple[str, ...] = Field(default=(), description="only these fields, with commas or by repeating")
+    view: str | None = Field(default=None, min_length=1, description="only records of this view, in its order")
+    search: str | None = Field(default=None, min_length=1, description="only records with this text in a field")
+    limit: int = Field(default=100, ge=1, le=100, description="most records of the answer")
+    cursor: str | None = Field(default=None, min_length=1, description="the `cursor` of the page before")
+
+
+class WriteQuery(BaseModel):
+    """How to answer a write."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wait: bool = Field(default=False, description="wait for all records, also for more than one batch of 10")
+
+
+class NewRecord(BaseModel):
+    """The cells of a record, by field name or id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: Fields
+
+
+class Upsert(BaseModel):
+    """How to find the record that a new one replaces."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    merge_on: FieldNames = Field(alias="mergeOn", min_length=1, max_length=MERGE_FIELDS_MAX)
+
+
+class NewRecords(BaseModel):
+    """One record as `fields`, or several as `records`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: Fields | None = None
+    records: list[NewRecord] | None = Field(default=None, min_length=1)
+    upsert: Upsert | None = Field(default=None, description="update the record that has the same values there, if any")
+    typecast: bool = Field(default=False, description="let Airtable convert values, and add options to selects")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "NewRecords":
+        if (self.fields is None) == (self.records is None):
+            raise ValueError("give either `fields` (one record) or `records` (several)")
+        return self
+
+    def as_list(self) -> list[dict[str, Fields]]:
+        """All records, in the form that the tools take."""
+        if self.records is None:
+            return [{"fields": self.fields or {}}]
+        return [{"fields": record.fields} for record in self.records]
+
+
+class Change(BaseModel):
+    """New cells of a record; PUT empties the others, PATCH keeps them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: Fields
+    typecast: bool = Field(default=False, description="let Airtable convert values, and add options to selects")
+
+
+class DeletedRecord(BaseModel):
+    """The record is gone."""
+
+    id: str
+    deleted: Literal[True] = True
+
+
+class AirtableRoutes:
+    """Bases, tables and records."""
+
+    def __init__(self, path: CallPath, settings: GatewaySettings) -> None:
+        self._path, self._settings = path, settings
+
+    def operations(self) -> list[AnyOperation]:
+        """What there is at `/api/airtable`."""
+        table = "/api/airtable/records/{baseId}/{tableId}"
+        record = table + "/{recordId}"
+        many: dict[int, type[BaseModel] | None] = {200: UpsertOutcome, 201: WriteOutcome, 207: WriteOutcome}
+        return [
+            Operation(
+                "GET", "/api/airtable/bases", "List the bases", self.list_bases, Nothing, Nothing, {200: BaseList}
+            ),
+            Operation(
+                "GET",
+                "/api/airtable/tables/{baseId}",
+                "List the tables of a base",
+                self.list_tables,
+                Nothing,
+                Nothing,
+                {200: TableList},
+            ),
+            Operation("GET", table, "List records", self.list_records, RecordsQuery, Nothing, {200: RecordPage}),
+            Operation("POST", table, "Create or upsert records", self.create, WriteQuery, NewRecords, many),
+            Operation("GET", record, "Get a record", self.get_record, Nothing, Nothing, {200: Record}),
+            Operation("PUT", record, "Replace a record", self.replace, Nothing, Change, {200: Record}),
+            Operation("PATCH", record, "Update a record", self.update, Nothing, Change, {200: Record}),
+            Operation("DELETE", record, "Delete a record", self.delete, Nothing, Nothing, {200: DeletedRecord}),
+        ]
+
+    async def list_bases(self, ask: Ask[Nothing, Nothing]) -> Response:
+        """GET bases."""
+        return _cacheable(ask, await self._call(ask, "list_bases", {}))
+
+    async def list_tables(self, ask: Ask[Nothing, Nothing]) -> Response:
+        """GET tables of a base."""
+        return _cacheable(ask, await self._call(ask, "list_tables", {"base_id": ask.path["baseId"]}))
+
+    async def list_records(self, ask: Ask[RecordsQuery, Nothing]) -> Response:
+        """GET a page of records."""
+        query = ask.query
+        arguments: dict[str, Any] = {"page_size": query.limit}
+        if query.sort:
+            arguments["sort"] = _sorting(query.sort)
+        if query.fields:
+            arguments["fields"] = _words("fields", query.fields)
+        named = {"formula": query.filter, "view": query.view, "search": query.search, "cursor": query.cursor}
+        arguments |= {name: value for name, value in named.items() if value is not None}
+        return _cacheable(ask, await self._call(ask, "list_records", _place(ask) | arguments))
+
+    async def get_record(self, ask: Ask[Nothing, Nothing]) -> Response:
+        """GET one record."""
+        arguments = _place(ask) | {"record_id": ask.path["recordId"]}
+        return _cacheable(ask, await self._call(ask, "get_record", arguments))
+
+    async def create(self, ask: Ask[WriteQuery, NewRecords]) -> Response:
+        """POST one record or several."""
+        body, records = ask.body, ask.body.as_list()
+        if len(records) > BATCH_RECORDS_MAX:
+            self._refuse_background(len(records), wait=ask.query.wait)
+        arguments = _place(ask) | {"records": records, "typecast": body.typecast}
+        if body.upsert is not None:
+            answer = await self._call(ask, "upsert_records", arguments | {"merge_on": list(body.upsert.merge_on)})
+            outcome = msgspec.json.decode(answer.body)
+            return _written(answer.body, outcome, 201 if outcome["created"] else 200)
+        answer = await self._call(ask, "create_records", arguments)
+        outcome = msgspec.json.decode(answer.body)
+        if body.fields is not None:
+            return _json(msgspec.json.encode(outcome["records"][0]), 201)
+        return _written(answer.body, outcome, 201)
+
+    async def update(self, ask: Ask[Nothing, Change]) -> Response:
+        """PATCH some cells."""
+        return await self._change(ask, replace=False)
+
+    async def replace(self, ask: Ask[Nothing, Change]) -> Response:
+        """PUT all cells."""
+        return await self._change(ask, replace=True)
+
+    async def delete(self, ask: Ask[Nothing, Nothing]) -> Response:
+        """DELETE one record."""
+        record_id = ask.path["recordId"]
+        await self._call(ask, "delete_records", _place(ask) | {"record_ids": [record_id]})
+        return _json(msgspec.json.encode({"id": record_id, "deleted": True}))
+
+    async def _change(self, ask: Ask[Nothing, Change], *, replace: bool) -> Response:
+        records = [{"id": ask.path["recordId"], "fields": ask.body.fields}]
+        arguments = _place(ask) | {"records": records, "replace": replace, "typecast": ask.body.typecast}
+        answer = await self._call(ask, "update_records", arguments)
+        return _json(msgspec.json.encode(msgspec.json.decode(answer.body)["records"][0]))
+
+    def _refuse_background(self, count: int, *, wait: bool) -> None:
+        """The place where more than one batch becomes a job: 202 with its `job_id`, unless the caller waits."""
+        if not wait:
+            problem = f"{count} records are more than one batch of {BATCH_RECORDS_MAX}; add ?wait=true"
+        elif count > self._settings.wait_records_max:
+            problem = f"{count} records are more than the {self._settings.wait_records_max} that one request waits for"
+        else:
+            return
+        raise InvalidInput("Too many records.", errors=[FieldProblem(field="records", message=problem)])
+
+    async def _call(self, ask: Ask[Any, Any], tool: str, arguments: dict[str, Any]) -> Answer:
+        return await self._path(Call(ask.identity, "airtable", tool, arguments))
+
+
+def _place(ask: Ask[Any, Any]) -> dict[str, Any]:
+    return {"base_id": ask.path["baseId"], "table_id": ask.path["tableId"]}
+
+
+def _words(parameter: str, values: Sequence[str]) -> list[str]:
+    r"""Names with commas between them; `\,` is a comma in a name."""
+    found = [re.sub(r"\\(.)", r"\1", word.strip()) for value in values for word in re.split(r"(?<!\\),", value)]
+    if not all(found):
+        problem = FieldProblem(field=parameter, message="holds an empty name; write names with commas between them")
+        raise InvalidInput("The query parameters are not valid.", errors=[problem])
+    return found
+
+
+def _sorting(values: Sequence[str]) -> list[dict[str, str]]:
+    return [
+        {"field": name.removeprefix("-"), "direction": "desc" if name.startswith("-") else "asc"}
+        for name in _words("sort", values)
+    ]
+
+
+def _cacheable(ask: Ask[Any, Any], answer: Answer) -> Response:
+    if answer.etag is None:
+        return _json(answer.body)
+    tag = f'"{answer.etag}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "X-Cache": "hit" if answer.cached else "miss"}
+    wanted = ask.request.headers.get("if-none-match")
+    if wanted is not None and (wanted == "*" or tag in (one.strip().removeprefix("W/") for one in wanted.split(","))):
+        return Response(status_code=304, headers=headers)
+    return Response(answer.body, 200, headers, "application/json")
+
+
+def _written(body: bytes, outcome: dict[str, Any], status: int) -> Response:
+    """207 when some records were not, or perhaps not, written; the body says which."""
+    return _json(body, 207 if outcome.get("failed") or outcome.get("unknown") else status)
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, {"Cache-Control": "no-store"}, "application/json")

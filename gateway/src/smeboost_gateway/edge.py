@@ -1,0 +1,143 @@
+"""The outermost layers, as plain ASGI: what holds for every request, whatever it asks for.
+
+- `Edge` gives each request an id, puts the security headers on each answer, counts it, and turns what nobody caught
+  into one log entry and an `internal_error` without details.
+- `SizeLimits` refuses long addresses and large headers, and stops reading a body at its limit: the length that a
+  client declares is believed only when it is too large.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from smeboost_shared.errors import AddressTooLong, HeadersTooLarge, SmeBoostError, TooLarge
+from smeboost_shared.logs import get_logger
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from smeboost_gateway.metrics import Metrics
+from smeboost_gateway.problems import problem_response
+from smeboost_gateway.settings import GatewaySettings
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,128}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+]
+
+log = get_logger("gateway")
+
+
+class Edge:
+    """Outermost: every answer passes it, also that to a bug."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and see its answer off."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        scope["request_id"] = request_id.decode()
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id)]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=scope["request_id"]):
+            try:
+                await self._app(scope, receive, send_marked)
+            except Exception:  # the outermost handler: a bug is logged once and masked here
+                log.exception("bug", path=scope["path"])
+                if status:
+                    raise ConnectionAbortedError from None  # half an answer must not look whole
+                await problem_response(SmeBoostError(), scope["request_id"])(scope, receive, send_marked)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        self._metrics.request(method, _route(scope), status, time.perf_counter() - started)
+
+
+def _request_id(scope: Scope) -> bytes:
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
+    return given if given is not None and REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+
+
+def _route(scope: MutableMapping[str, Any]) -> str:
+    """The template of the route that answered; never the path, of which there is no end."""
+    return str(getattr(scope.get("endpoint"), "template", "unmatched"))
+
+
+class SizeLimits:
+    """Refuses what is too large before anybody holds it in memory."""
+
+    def __init__(self, app: ASGIApp, settings: GatewaySettings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer that it is too large."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await problem_response(refusal, scope["request_id"])(scope, receive, send)
+            return
+        body = _CountedBody(receive, send, self._settings.body_bytes_max)
+        try:
+            await self._app(scope, body.receive, body.send)
+        except TooLarge:
+            if not body.exceeded or body.answering:
+                raise
+        if body.exceeded and not body.answering:
+            await problem_response(self._too_large(), scope["request_id"])(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> SmeBoostError | None:
+        settings = self._settings
+        if len(scope["raw_path"]) + len(scope["query_string"]) > settings.url_bytes_max:
+            return AddressTooLong(f"Path and query may have {settings.url_bytes_max} bytes.")
+        size = 0
+        for name, value in scope["headers"]:
+            size += len(name) + len(value)
+            if name == b"content-length" and value.isdigit() and int(value[:20]) > settings.body_bytes_max:
+                return self._too_large()
+        if size > settings.header_bytes_max:
+            return HeadersTooLarge(f"All headers together may have {settings.header_bytes_max} bytes.")
+        return None
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"A request body may have {self._settings.body_bytes_max} bytes.", hint="Send it in parts.")
+
+
+class _CountedBody:
+    """Counts what is read; above the limit nothing more is read, and no answer but ours is sent."""
+
+    def __init__(self, receive: Receive, send: Send, bytes_max: int) -> None:
+        self._receive, self._send, self._bytes_left = receive, send, bytes_max
+        self.exceeded = False
+        self.answering = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._bytes_left -= len(message.get("body", b""))
+            if self._bytes_left < 0:
+                self.exceeded = True
+                raise TooLarge
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.exceeded and not self.answering:
+            return
+        self.answering = True
+        await self._send(message)

@@ -1,0 +1,120 @@
+"""Reading requests: what does not fit is refused with the name of the field and the way to mend it."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+from smeboost_shared.errors import FieldProblem, InvalidInput, MalformedRequest, UnsupportedMediaType
+from smeboost_shared.toolkit import field_problems
+from starlette.requests import Request
+
+from smeboost_gateway.settings import GatewaySettings
+
+PARAMETERS_MAX = 100
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_query(request: Request, model: type[Model]) -> Model:
+    """The query parameters as `model`; one that may repeat is a list there.
+
+    Raises:
+        InvalidInput: an unknown, repeated or wrong parameter.
+        MalformedRequest: the query is not readable.
+    """
+    given = _parameters(request.scope["query_string"])
+    known = model.model_fields
+    values: dict[str, Any] = {}
+    problems: list[FieldProblem] = []
+    for name, found in given.items():
+        if name not in known:
+            problems.append(FieldProblem(field=name[:100], message=_unknown(name, list(known))))
+        elif isinstance(known[name].default, tuple):
+            values[name] = found
+        elif len(found) > 1:
+            problems.append(FieldProblem(field=name, message="is given more than once"))
+        else:
+            values[name] = found[0]
+    if problems:
+        raise InvalidInput("The query parameters are not valid.", errors=problems)
+    return _checked(model, values, "The query parameters are not valid.")
+
+
+def _parameters(query: bytes) -> Mapping[str, list[str]]:
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX)
+    except UnicodeDecodeError:
+        raise MalformedRequest("The query is not UTF-8.", hint="Percent-encode values as UTF-8.") from None
+    except ValueError:
+        raise InvalidInput(f"There are more than {PARAMETERS_MAX} query parameters.") from None
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.5)
+    if close:
+        return f"is unknown; did you mean {close[0]!r}?"
+    return f"is unknown; there is {', '.join(known)}" if known else "is unknown; there are no parameters here"
+
+
+async def read_body(request: Request, model: type[Model], settings: GatewaySettings) -> Model:
+    """The JSON body as `model`.
+
+    Raises:
+        UnsupportedMediaType: the body is not declared as JSON.
+        MalformedRequest: the body is not JSON, or nested too deep.
+        InvalidInput: the JSON is not what belongs here.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise UnsupportedMediaType("The body must be JSON.", hint="Send Content-Type: application/json.")
+    document = _json(await request.body())
+    if not isinstance(document, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    if _deeper_than(document, settings.json_depth_max):
+        raise MalformedRequest(f"The JSON is nested deeper than {settings.json_depth_max} levels.")
+    return _checked(model, document, "The body is not valid.")
+
+
+def _json(body: bytes) -> object:
+    if not body:
+        raise MalformedRequest("The body is empty.", hint="Send a JSON object.")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        reason = "it is nested too deep" if isinstance(exc, RecursionError) else str(exc)
+        raise MalformedRequest(f"The body is not JSON: {reason}.") from None
+
+
+def _deeper_than(document: object, depth_max: int) -> bool:
+    level: list[object] = [document]
+    for _ in range(depth_max):
+        level = [inner for value in level for inner in _inner(value)]
+        if not level:
+            return False
+    return True
+
+
+def _inner(value: object) -> list[object]:
+    """What is one level down, as far as it can hold more."""
+    if isinstance(value, dict):
+        found: list[object] = list(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # JSON
+    elif isinstance(value, list):
+        found = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # JSON
+    else:
+        return []
+    return [inner for inner in found if isinstance(inner, dict | list)]
+
+
+def _checked(model: type[Model], values: Mapping[Any, Any], message: str) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as exc:
+        raise InvalidInput(message, errors=field_problems(exc)) from None

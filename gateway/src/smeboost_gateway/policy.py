@@ -1,0 +1,47 @@
+"""Which role may use which tool. The rules are data; list and call ask the same function.
+
+A tool counts as reading when its annotation says so (`read_only_hint`), which is ours: the four servers are our own.
+A server without a rule is nobody's.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from smeboost_shared.errors import NotFound, NotPermitted
+
+from smeboost_gateway.identity import Role
+
+ServerName = Literal["airtable", "supabase", "redis", "bedrock"]
+SERVER_NAMES: tuple[ServerName, ...] = ("airtable", "supabase", "redis", "bedrock")
+
+
+class ToolForbidden(NotPermitted):
+    """Your role may not use this tool."""
+
+
+class UnknownTool(NotFound):
+    """There is no such tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The least role that may call a server's reading tools, and its writing ones."""
+
+    read: Role
+    write: Role
+
+
+RULES: dict[ServerName, Rule] = {
+    "airtable": Rule(read=Role.VIEWER, write=Role.EDITOR),
+    # Its tools spend money, whether or not they change anything.
+    "bedrock": Rule(read=Role.EDITOR, write=Role.EDITOR),
+    # They reach every row and every key with the gateway's own credentials.
+    "supabase": Rule(read=Role.ADMIN, write=Role.ADMIN),
+    "redis": Rule(read=Role.ADMIN, write=Role.ADMIN),
+}
+
+
+def permits(role: Role, server: ServerName, *, read_only: bool) -> bool:
+    """Whether `role` may call a tool of `server`."""
+    rule = RULES.get(server)
+    return rule is not None and role.at_least(rule.read if read_only else rule.write)

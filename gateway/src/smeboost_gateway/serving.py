@@ -1,0 +1,56 @@
+"""The gateway as a process."""
+
+import argparse
+import os
+import sys
+
+import uvicorn
+from smeboost_shared.errors import Misconfigured
+from smeboost_shared.logs import configure_logs
+from smeboost_shared.settings import load
+
+from smeboost_gateway.app import create_app
+from smeboost_gateway.settings import GatewaySettings
+
+GRACE_SECONDS = 5
+KEEP_ALIVE_SECONDS = 30
+CONNECTIONS_MAX = 2000
+
+
+def uvicorn_config(settings: GatewaySettings, *, host: str, port: int) -> uvicorn.Config:
+    """How the gateway is served: fast loop and parser, no access log, a bounded number of connections."""
+    return uvicorn.Config(
+        create_app(settings),
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=list(settings.forwarded_allow_ips),
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Serve until a signal ends it; the exit status is returned."""
+    parser = argparse.ArgumentParser(prog="python -m smeboost_gateway", description=GatewaySettings.__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+    options = parser.parse_args(argv)
+    configure_logs(level=os.environ.get("SMEBOOST_LOG_LEVEL", "WARNING"))
+    try:
+        config = uvicorn_config(load(GatewaySettings), host=options.host, port=options.port)
+    except Misconfigured as exc:
+        print(f"smeboost gateway: {exc.message}", file=sys.stderr)  # noqa: T201  # one line for a person, before any log
+        return 2
+    try:
+        uvicorn.Server(config).run()
+    except KeyboardInterrupt:
+        return 130
+    return 0
