@@ -9,7 +9,7 @@ from smeboost_redis.client import RedisClient, as_bytes, as_list
 from smeboost_redis.sessions import Sessions
 from smeboost_shared.errors import Conflict, InvalidInput, NotAuthenticated
 
-BOUND_SECONDS = 5
+Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 
 
 @pytest.fixture
@@ -34,12 +34,6 @@ def stored(client: RedisClient) -> Callable[[], Awaitable[bytes]]:
         return b"\n".join(texts)
 
     return dump
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(BOUND_SECONDS):
-        while not await condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_created_session_reads_back_by_token_and_by_id(sessions: Sessions):
@@ -141,7 +135,7 @@ async def test_of_fifty_concurrent_rotations_exactly_one_token_lives(sessions: S
     assert found.session_id == made.session_id
 
 
-async def test_a_session_ends_when_it_is_not_touched(sessions: Sessions):
+async def test_a_session_ends_when_it_is_not_touched(sessions: Sessions, until: Until):
     token, made = await sessions.create("user-1", {}, 0.05)
 
     async def ended() -> bool:
@@ -152,7 +146,7 @@ async def test_a_session_ends_when_it_is_not_touched(sessions: Sessions):
     assert await sessions.list("user-1") == ()
 
 
-async def test_a_touch_extends_a_session_but_not_beyond_its_lifetime(client: RedisClient):
+async def test_a_touch_extends_a_session_but_not_beyond_its_lifetime(client: RedisClient, until: Until):
     sessions = Sessions(client, lifetime_seconds=1)
     token, made = await sessions.create("user-1", {}, 0.8)
     touched = await sessions.touch(token)

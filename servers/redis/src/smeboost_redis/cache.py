@@ -18,13 +18,22 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
 from smeboost_shared.errors import InvalidInput, SmeBoostError, StoreUnavailable, TooLarge, VendorCredentials
 from smeboost_shared.logs import get_logger
 
-from smeboost_redis.cache_entry import EVERYTHING, Entry, checked_tag, entry_of, fresh_value, tag_key, tags_of
+from smeboost_redis.cache_entry import (
+    EVERYTHING,
+    Entry,
+    checked_tag,
+    entry_of,
+    fresh_value,
+    heading_of,
+    tag_key,
+    tags_of,
+)
 from smeboost_redis.client import RedisClient, as_bytes, as_integer, as_list, load_script
 
 OPEN = load_script("cache_open")
@@ -63,13 +72,14 @@ class CacheStatistics:
     """Calls that computed without the store."""
 
 
-_FlightName: TypeAlias = tuple[Entry, tuple[bytes | None, ...]]
-"""What is computed, and under which versions: a caller who saw newer ones must not share the result."""
+_FlightName: TypeAlias = tuple[Entry, bytes | None]
+"""What is computed, and under which heading: a caller who saw newer versions must not share the result."""
 
 
 @dataclass
 class _Flight:
-    task: "asyncio.Task[bytes]"
+    name: _FlightName
+    task: "asyncio.Task[bytes]" = field(init=False)
     waiting: int = 0
 
 
@@ -126,7 +136,7 @@ class Cache:
         raw, *versions = cast("list[bytes | None]", found)
         value = fresh_value(raw, entry.tags, versions)
         if value is None:
-            return await self._share((entry, tuple(versions)), lambda: self._compute_once(entry, compute, ttl))
+            return await self._share(entry, heading_of(entry.tags, versions), compute, ttl)
         self._counts.hits += 1
         return value
 
@@ -210,12 +220,13 @@ class Cache:
         versions = await self._client.execute("MGET", *(tag_key(self._prefix, tag) for tag in tags), repeatable=True)
         return fresh_value(as_bytes(raw), tags, cast("list[bytes | None]", versions))
 
-    async def _share(self, name: _FlightName, start: Callable[[], Awaitable[bytes]]) -> bytes:
-        """Wait for the flight of this name, or start it; it ends when nobody waits for it any more."""
-        flight = self._flights.get(name)
+    async def _share(self, entry: Entry, heading: bytes | None, compute: Compute, ttl: int) -> bytes:
+        """Wait for the flight under this heading, or start it; it ends when nobody waits for it any more."""
+        flight = self._flights.get((entry, heading))
         if flight is None:
             self._counts.misses += 1
-            flight = self._flights[name] = _Flight(asyncio.ensure_future(_awaited(start)))
+            flight = self._flights[entry, heading] = _Flight((entry, heading))
+            flight.task = asyncio.create_task(self._fly(flight, compute, ttl))
         else:
             self._counts.waits += 1
         flight.waiting += 1
@@ -224,11 +235,11 @@ class Cache:
         finally:
             flight.waiting -= 1
             if flight.waiting == 0 or flight.task.done():
-                if self._flights.get(name) is flight:
-                    del self._flights[name]
+                self._forget(flight)
                 flight.task.cancel()
 
-    async def _compute_once(self, entry: Entry, compute: Compute, ttl: int) -> bytes:
+    async def _fly(self, flight: _Flight, compute: Compute, ttl: int) -> bytes:
+        entry = flight.name[0]
         token = secrets.token_hex(16)
         try:
             heading, value = await self._open_or_wait(entry, token, ttl)
@@ -237,6 +248,7 @@ class Cache:
             return await self._compute_without_store(compute)
         if value is not None:
             return value
+        self._rename(flight, heading)
         try:
             value = await compute()
         except BaseException:
@@ -244,6 +256,15 @@ class Cache:
             raise
         await self._store(entry, token, heading, value, ttl)
         return value
+
+    def _rename(self, flight: _Flight, heading: bytes) -> None:
+        """The versions may have been made, or changed, between the caller's look and the lease."""
+        if self._forget(flight):
+            flight.name = (flight.name[0], heading)
+            self._flights.setdefault(flight.name, flight)
+
+    def _forget(self, flight: _Flight) -> bool:
+        return self._flights.get(flight.name) is flight and self._flights.pop(flight.name) is flight
 
     async def _open_or_wait(self, entry: Entry, token: str, ttl: int) -> tuple[bytes, bytes | None]:
         """Either the heading under which to compute, or the value that somebody else stored."""
@@ -294,10 +315,6 @@ class Cache:
         if now - self._logged_at >= LOG_INTERVAL_SECONDS:
             self._logged_at = now
             log.warning("cache_degraded", code=exc.code, reason=exc.message, degraded=self._counts.degraded)
-
-
-async def _awaited(start: Callable[[], Awaitable[bytes]]) -> bytes:
-    return await start()
 
 
 def _version() -> str:

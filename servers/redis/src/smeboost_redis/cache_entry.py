@@ -60,13 +60,20 @@ def tag_key(prefix: str, tag: str) -> str:
     return f"{prefix}tag:{bounded_name(tag)}"
 
 
-def fresh_value(raw: bytes | None, tags: Sequence[str], versions: Sequence[bytes | None]) -> bytes | None:
-    """The bytes behind the heading, if it names exactly these tags with these versions."""
-    if raw is None or None in versions:
+def heading_of(tags: Sequence[str], versions: Sequence[bytes | None]) -> bytes | None:
+    """The heading that a fresh value begins with, or None when a tag has no version yet."""
+    if None in versions:
         return None
     lines = [b"%s\t%s\n" % (tag.encode(), version) for tag, version in zip(tags, versions, strict=True)]
-    heading = b"".join((MAGIC, *lines, b"\n"))
-    return raw[len(heading) :] if raw.startswith(heading) else None
+    return b"".join((MAGIC, *lines, b"\n"))
+
+
+def fresh_value(raw: bytes | None, tags: Sequence[str], versions: Sequence[bytes | None]) -> bytes | None:
+    """The bytes behind the heading, if it names exactly these tags with these versions."""
+    heading = heading_of(tags, versions)
+    if raw is None or heading is None or not raw.startswith(heading):
+        return None
+    return raw[len(heading) :]
 
 
 def tags_of(raw: bytes) -> tuple[str, ...] | None:

@@ -9,6 +9,11 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 if ARGV[2] == 'touch' then
   local expires = math.min(now + tonumber(fields[1]), tonumber(fields[2]))
+  if expires <= now then
+    redis.call('DEL', KEYS[1])
+    redis.call('ZREM', KEYS[2], ARGV[1])
+    return {'gone'}
+  end
   redis.call('HSET', KEYS[1], 'seen', now)
   redis.call('PEXPIREAT', KEYS[1], expires)
   redis.call('ZADD', KEYS[2], expires, ARGV[1])

@@ -22,6 +22,11 @@ if fields[1] ~= ARGV[2] then
 end
 if ARGV[5] ~= 'read' then
   local expires = math.min(now + tonumber(fields[5]), tonumber(fields[6]))
+  if expires <= now then
+    redis.call('DEL', KEYS[1])
+    redis.call('ZREM', KEYS[2], ARGV[1])
+    return {'gone'}
+  end
   redis.call('HSET', KEYS[1], 'seen', now)
   if ARGV[5] == 'rotate' then
     redis.call('HSET', KEYS[1], 'token', ARGV[6], 'previous', ARGV[2], 'rotated', now)
