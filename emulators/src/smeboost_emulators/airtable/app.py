@@ -1,0 +1,77 @@
+"""The routes of the emulator: https://airtable.com/developers/web/api, what is built and what is known to be missing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from smeboost_emulators.airtable import meta, records
+from smeboost_emulators.airtable.emulator import Emulator
+from smeboost_emulators.airtable.errors import ApiError
+from smeboost_emulators.airtable.missing import missing_routes
+from smeboost_emulators.airtable.wire import (
+    EncodedPath,
+    Handler,
+    answer,
+    answer_api_error,
+    answer_bug,
+    answer_missing_route,
+    endpoint,
+)
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(emulator: Emulator) -> Starlette:
+    """The ASGI app of one emulator; its lifespan closes the emulator's store."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        if emulator.store is not None:
+            emulator.store.close()
+
+    return Starlette(
+        routes=_routes(emulator),
+        middleware=[Middleware(EncodedPath)],
+        exception_handlers={
+            ApiError: answer_api_error,
+            HTTPException: answer_missing_route,
+            Exception: answer_bug,
+        },
+        lifespan=lifespan,
+    )
+
+
+def _routes(emulator: Emulator) -> list[BaseRoute]:
+    def routes(method: str, path: str, handler: Handler) -> list[BaseRoute]:
+        # airtable.js writes a slash before the question mark.
+        run: _Endpoint = endpoint(emulator, handler)
+        return [Route(path, run, methods=[method]), Route(f"{path}/", run, methods=[method])]
+
+    return [
+        Route("/healthz", _healthy),
+        *routes("GET", "/v0/meta/whoami", meta.show_token_owner),
+        *routes("GET", "/v0/meta/bases", meta.list_bases),
+        *routes("GET", "/v0/meta/bases/{base}/tables", meta.list_tables),
+        *(route for missing in missing_routes() for route in routes(*missing)),
+        *routes("GET", "/v0/{base}/{table}", records.list_by_query),
+        *routes("POST", "/v0/{base}/{table}", records.create),
+        *routes("PATCH", "/v0/{base}/{table}", records.update_batch),
+        *routes("PUT", "/v0/{base}/{table}", records.replace_batch),
+        *routes("DELETE", "/v0/{base}/{table}", records.delete_batch),
+        *routes("POST", "/v0/{base}/{table}/listRecords", records.list_by_body),
+        *routes("GET", "/v0/{base}/{table}/{record}", records.get),
+        *routes("PATCH", "/v0/{base}/{table}/{record}", records.update_one),
+        *routes("PUT", "/v0/{base}/{table}/{record}", records.replace_one),
+        *routes("DELETE", "/v0/{base}/{table}/{record}", records.delete_one),
+    ]
+
+
+async def _healthy(_request: Request) -> Response:
+    return answer(200, {"status": "ok"})

@@ -1,0 +1,61 @@
+"""What a cell holds in memory, and the field types there are.
+
+A cell holds the value that the API returns for it (so that reading is no work), or None when it is empty: empty text,
+an empty list, an unchecked box and null are one and the same to Airtable. Lists are tuples; a cell of links that has
+grown beyond `links.TUPLE_LINKS_MAX` is a dict with the record ids as keys (see `links.py`).
+"""
+
+from typing import Any, TypeAlias
+
+Cell: TypeAlias = Any
+"""A JSON value with tuples for lists. It has no narrower type: a field's type decides what its cells are."""
+Column: TypeAlias = list[Cell]
+
+NUMBER_TYPES = frozenset({"number", "percent", "currency", "duration", "rating", "autoNumber", "count"})
+TEXT_TYPES = frozenset({"singleLineText", "multilineText", "richText", "email", "url", "phoneNumber"})
+WRITABLE_TYPES = (
+    TEXT_TYPES
+    | (NUMBER_TYPES - {"autoNumber", "count"})
+    | {
+        "checkbox",
+        "date",
+        "dateTime",
+        "singleSelect",
+        "multipleSelects",
+        "singleCollaborator",
+        "multipleCollaborators",
+        "multipleRecordLinks",
+        "multipleAttachments",
+        "barcode",
+    }
+)
+COMPUTED_TYPES = frozenset({"autoNumber", "createdTime", "lastModifiedTime", "count", "multipleLookupValues"})
+"""Read-only types that this emulator computes."""
+PRIMARY_TYPES = (TEXT_TYPES - {"richText"}) | {
+    "date",
+    "number",
+    "currency",
+    "percent",
+    "duration",
+    "autoNumber",
+    "barcode",
+}
+"""Types that the first column of a table may have (the vendor also allows formulas)."""
+
+
+def display(cell: Cell) -> str:
+    """The cell as text, as a person would read it; the parts of a list are joined with a comma."""
+    if cell is None:
+        return ""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, tuple):
+        return ", ".join(display(part) for part in cell)
+    if isinstance(cell, dict):
+        return _object_text(cell)
+    return "checked" if cell is True else str(cell)
+
+
+def _object_text(cell: dict[str, Any]) -> str:
+    """Collaborators show their name, attachments their file name, barcodes their text."""
+    return str(cell.get("name") or cell.get("filename") or cell.get("text") or cell.get("email") or "")

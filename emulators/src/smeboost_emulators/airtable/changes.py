@@ -1,0 +1,129 @@
+"""The only way in which records change.
+
+A request is first planned (`writes.py`), which changes nothing and may refuse; the plan is a list of changes, which is
+stored (`store.py`) and then applied here. Applying cannot fail and depends on nothing but the state and the change, so
+that reading the stored changes again after a crash gives the same state: cells, order of links, numbers and times.
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from smeboost_emulators.airtable.cells import Cell
+from smeboost_emulators.airtable.schema import Field, State, Table
+
+
+class Created(msgspec.Struct, frozen=True, array_like=True, tag="create"):
+    """A new record; `cells` are by field id and hold no empty ones. Times are UTC in ISO format with milliseconds."""
+
+    table_id: str
+    record_id: str
+    created: str
+    modified: str
+    cells: dict[str, Any]
+
+
+class CellsSet(msgspec.Struct, frozen=True, array_like=True, tag="set"):
+    """New values by field id; None clears."""
+
+    table_id: str
+    record_id: str
+    modified: str
+    cells: dict[str, Any]
+
+
+class Deleted(msgspec.Struct, frozen=True, array_like=True, tag="delete"):
+    """A record that is no more."""
+
+    table_id: str
+    record_id: str
+    modified: str
+
+
+class ChoiceAdded(msgspec.Struct, frozen=True, array_like=True, tag="choice"):
+    """A select field's new choice, `{"id", "name", "color"}`."""
+
+    table_id: str
+    field_id: str
+    choice: dict[str, Any]
+
+
+Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded
+
+
+def apply(state: State, change: Change) -> None:
+    """Bring the state up to date with one change."""
+    table = state.tables[change.table_id]
+    table.base.version += 1
+    match change:
+        case Created():
+            slot = table.add_row(change.record_id, change.created)
+            _number(table, slot)
+            _set_cells(table, slot, change.cells, change.modified)
+            _touch(table, slot, None, change.modified)
+        case CellsSet():
+            _set_cells(table, table.slots[change.record_id], change.cells, change.modified)
+        case Deleted():
+            _delete(table, table.slots[change.record_id], change.modified)
+        case ChoiceAdded():
+            table.fields_by_key[change.field_id].choices[change.choice["name"]] = change.choice
+
+
+def _number(table: Table, slot: int) -> None:
+    table.last_number += 1
+    for field in table.fields:
+        if field.type == "autoNumber":
+            field.cells[slot] = table.last_number
+
+
+def _set_cells(table: Table, slot: int, cells: dict[str, Cell], modified: str) -> None:
+    changed: set[str] = set()
+    for field_id, value in cells.items():
+        field = table.fields_by_key[field_id]
+        if field.link is not None:
+            _replace_links(field, slot, value or (), modified)
+        else:
+            field.cells[slot] = restored(value)
+        changed.add(field_id)
+    _touch(table, slot, changed, modified)
+
+
+def _replace_links(field: Field, slot: int, record_ids: tuple[str, ...], modified: str) -> None:
+    if field.link is None:
+        return
+    far = field.link.opposite
+    for far_slot in field.link.replace(slot, record_ids):
+        if far.field_id is not None:
+            _touch(far.table, far_slot, {far.field_id}, modified)
+
+
+def _delete(table: Table, slot: int, modified: str) -> None:
+    """Clear the links first: the other side of each must not name a record that is gone."""
+    record_id = table.ids[slot]
+    for end in table.link_ends:
+        for linked in tuple(end.cells[slot] or ()):
+            far = end.opposite
+            far_slot = far.table.slots[linked]
+            far.remove(far_slot, record_id)
+            if far.field_id is not None:
+                _touch(far.table, far_slot, {far.field_id}, modified)
+        end.cells[slot] = None
+    for field in table.fields:
+        if field.read is None:
+            field.cells[slot] = None
+    table.alive[slot] = 0
+
+
+def _touch(table: Table, slot: int, changed: set[str] | None, modified: str) -> None:
+    """Move the record's modification times that watch one of the changed fields; None means all of them."""
+    for field in table.fields:
+        if field.type != "lastModifiedTime":
+            continue
+        watched = (field.options or {}).get("referencedFieldIds") or ()
+        if changed is None or (changed and (not watched or not changed.isdisjoint(watched))):
+            field.cells[slot] = modified
+
+
+def restored(value: Cell) -> Cell:
+    """A cell as it is held in memory; lists that come from a store or from JSON become tuples."""
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,82 @@
+"""The emulator: its options, its state, and how a planned change becomes a fact."""
+
+import sqlite3
+from dataclasses import dataclass, field
+
+from smeboost_emulators.airtable.changes import apply
+from smeboost_emulators.airtable.errors import model_not_found, not_found, storage_failed
+from smeboost_emulators.airtable.iterators import Iterators
+from smeboost_emulators.airtable.limits import RateLimits
+from smeboost_emulators.airtable.pages import Pages
+from smeboost_emulators.airtable.plan import Plan
+from smeboost_emulators.airtable.schema import State, Table
+from smeboost_emulators.airtable.seed import load_seed
+from smeboost_emulators.airtable.store import Store
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatorOptions:
+    """What can be chosen; None for a limit turns it off. No tokens means that any token is good."""
+
+    tokens: frozenset[str] = frozenset()
+    rate_limit: int | None = 5
+    token_rate_limit: int | None = 50
+    penalty_seconds: float = 30.0
+    iterator_seconds: float = 300.0
+    body_bytes_max: int = 5 * MEBIBYTE
+    unknown_record_status: int = 403
+    """What an id that was never a record is answered with: 403 as users have reported, or 404."""
+
+
+@dataclass(slots=True, eq=False)
+class Emulator:
+    """One running stand-in: requests are handled one after the other, so a plan and its changes are one step."""
+
+    options: EmulatorOptions
+    state: State = field(default_factory=State)
+    store: Store | None = None
+    limits: RateLimits = field(init=False)
+    pages: Pages = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.limits = RateLimits(
+            per_base=options.rate_limit, per_token=options.token_rate_limit, penalty_seconds=options.penalty_seconds
+        )
+        self.pages = Pages(Iterators(options.iterator_seconds))
+
+    def add_seed(self, text: bytes) -> None:
+        """Load a seed beside what is there; an id of a base that exists replaces that base."""
+        for base in load_seed(text):
+            self.state.add(base)
+            if self.store is not None:
+                self.store.save_base(base)
+
+    def commit(self, plan: Plan) -> None:
+        """Store the changes of a plan, then make them.
+
+        Raises:
+            ApiError: 503 when they cannot be stored; nothing is changed then.
+        """
+        if self.store is not None:
+            try:
+                self.store.append(plan.changes)
+            except sqlite3.Error:
+                raise storage_failed() from None
+        for change in plan.changes:
+            apply(self.state, change)
+
+    def slot(self, table: Table, record_id: str) -> int:
+        """The slot of an existing record of the table.
+
+        Raises:
+            ApiError: 404 for a record that was deleted, 403 (or 404, by option) for one that never was there.
+        """
+        slot = table.slot_of(record_id)
+        if slot is not None:
+            return slot
+        if table.knew(record_id) or self.options.unknown_record_status == 404:
+            raise not_found()
+        raise model_not_found()

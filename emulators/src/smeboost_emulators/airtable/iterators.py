@@ -1,0 +1,79 @@
+"""Server-side iterators behind the `offset` of a list request.
+
+An offset looks like `itr…/rec…`: it names an iterator and the last record that was returned. The iterator is a
+snapshot of record slots taken with the first page, so no record is given twice or left out because others come and go.
+It dies when it has not been used for a while, and with the process; the client then starts again at page one.
+Source: the sheet of list parameters, and https://support.airtable.com on LIST_RECORDS_ITERATOR_NOT_AVAILABLE.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from smeboost_emulators.airtable.errors import invalid_offset, iterator_gone
+from smeboost_emulators.airtable.ids import is_id, new_id
+
+ITERATORS_MAX = 10_000
+"""Iterators held at a time; the one unused for longest goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: an index into the iterator's slots, and how many records came before."""
+
+    index: int
+    returned: int
+
+
+@dataclass(slots=True)
+class Listing:
+    """The slots that a list request goes through."""
+
+    table_id: str
+    slots: Sequence[int]
+    places: dict[str, Place] = field(default_factory=dict[str, Place])
+    expires: float = 0.0
+
+
+class Iterators:
+    """The iterators of one process."""
+
+    def __init__(self, lifetime_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lifetime_seconds = lifetime_seconds
+        self._clock = clock
+        self._listings: OrderedDict[str, Listing] = OrderedDict()
+
+    def offset(self, iterator_id: str | None, listing: Listing, last_record_id: str, place: Place) -> str:
+        """The offset of the page that begins at `place`; a listing without an id gets one."""
+        iterator_id = iterator_id or new_id("itr")
+        listing.places[last_record_id] = place
+        listing.expires = self._clock() + self._lifetime_seconds
+        self._listings[iterator_id] = listing
+        self._listings.move_to_end(iterator_id)
+        self._forget()
+        return f"{iterator_id}/{last_record_id}"
+
+    def resume(self, offset: object, table_id: str) -> tuple[str, Listing, Place]:
+        """The iterator that an offset names, and where it is.
+
+        Raises:
+            ApiError: the text is no offset, or its iterator is gone or belongs to another table.
+        """
+        iterator_id, _, record_id = offset.partition("/") if isinstance(offset, str) else ("", "", "")
+        if not is_id("itr", iterator_id) or not is_id("rec", record_id):
+            raise invalid_offset(offset)
+        self._forget()
+        listing = self._listings.get(iterator_id)
+        if listing is None or listing.table_id != table_id or record_id not in listing.places:
+            raise iterator_gone()
+        return iterator_id, listing, listing.places[record_id]
+
+    def _forget(self) -> None:
+        """Drop what has expired; the order of the dictionary is the order of expiry."""
+        now = self._clock()
+        while self._listings:
+            oldest = next(iter(self._listings.values()))
+            if oldest.expires > now and len(self._listings) <= ITERATORS_MAX:
+                return
+            self._listings.popitem(last=False)

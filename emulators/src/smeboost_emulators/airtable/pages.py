@@ -1,0 +1,132 @@
+"""Reading records: one record, and pages of a list.
+
+An order is computed once and kept until the base changes, so that going through a sorted table costs one sort and not
+one for each page. A table without filter, view or sort is a range of slots, which costs nothing at all.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from smeboost_emulators.airtable.errors import unknown_view, view_of_another_table
+from smeboost_emulators.airtable.filtering import predicate
+from smeboost_emulators.airtable.ids import is_id
+from smeboost_emulators.airtable.iterators import Iterators, Listing, Place
+from smeboost_emulators.airtable.listing import ListOptions
+from smeboost_emulators.airtable.ordering import ordered
+from smeboost_emulators.airtable.schema import Field, Table, View
+
+KEPT_ORDERS_MAX = 16
+
+_OrderKey = tuple[str, str | None, tuple[tuple[str, str], ...], str | None]
+
+
+class Pages:
+    """Lists records; keeps iterators and orders between requests."""
+
+    def __init__(self, iterators: Iterators) -> None:
+        self._iterators = iterators
+        self._orders: OrderedDict[_OrderKey, tuple[int, Sequence[int]]] = OrderedDict()
+
+    def page(self, table: Table, options: ListOptions) -> dict[str, Any]:
+        """One page, `{"records": [...], "offset"?}`; the last one has no offset."""
+        view = None if options.view is None else find_view(table, options.view)
+        iterator_id: str | None = None
+        if options.offset is None:
+            listing, place = Listing(table.id, self._slots(table, options, view)), Place(0, 0)
+        else:
+            iterator_id, listing, place = self._iterators.resume(options.offset, table.id)
+        left = options.page_size
+        if options.records_max is not None:
+            left = min(left, max(options.records_max - place.returned, 0))
+        slots, index = _take(table, listing.slots, place.index, left)
+        answer: dict[str, Any] = {
+            "records": records_of(table, slots, options.field_ids, by_field_id=options.by_field_id)
+        }
+        returned = place.returned + len(slots)
+        more = index < len(listing.slots) and (options.records_max is None or returned < options.records_max)
+        if slots and more:
+            last = table.ids[slots[-1]]
+            answer["offset"] = self._iterators.offset(iterator_id, listing, last, Place(index, returned))
+        return answer
+
+    def _slots(self, table: Table, options: ListOptions, view: View | None) -> Sequence[int]:
+        sort = options.sort or (view.sort if view else ())
+        restricted = view is not None and (view.record_ids is not None or view.formula is not None)
+        if not sort and not restricted and options.formula is None:
+            return range(len(table.ids))
+        key = (table.id, view.id if view else None, sort, options.formula)
+        kept = self._orders.get(key)
+        if kept is None or kept[0] != table.base.version:
+            kept = (table.base.version, ordered(table, _chosen(table, options, view), sort))
+            self._orders[key] = kept
+            if len(self._orders) > KEPT_ORDERS_MAX:
+                self._orders.popitem(last=False)
+        self._orders.move_to_end(key)
+        return kept[1]
+
+
+def _chosen(table: Table, options: ListOptions, view: View | None) -> Sequence[int]:
+    """The slots that pass the view and the formula, in the view's own order."""
+    slots = list(table.live_slots())
+    if view is not None and view.record_ids is not None:
+        found = (table.slot_of(record_id) for record_id in view.record_ids)
+        slots = [slot for slot in found if slot is not None]
+    for formula in (view.formula if view else None, options.formula):
+        if formula is not None:
+            slots = list(filter(predicate(formula, table), slots))
+    return slots
+
+
+def _take(table: Table, slots: Sequence[int], index: int, count: int) -> tuple[list[int], int]:
+    """Up to `count` records that still exist, and the index of the next one that does."""
+    taken: list[int] = []
+    alive = table.alive
+    while index < len(slots):
+        if alive[slots[index]]:
+            if len(taken) == count:
+                break
+            taken.append(slots[index])
+        index += 1
+    return taken, index
+
+
+def find_view(table: Table, key: str) -> View:
+    """A view of the table by id or name.
+
+    Raises:
+        ApiError: there is none, or it belongs to another table.
+    """
+    for view in table.views:
+        if key in (view.id, view.name):
+            return view
+    others = (view for other in table.base.tables.values() for view in other.views)
+    if any(view.id == key for view in others):
+        raise view_of_another_table()
+    raise unknown_view(key, by_id=is_id("viw", key))
+
+
+def records_of(
+    table: Table, slots: Sequence[int], field_ids: tuple[str, ...] | None = None, *, by_field_id: bool = False
+) -> list[dict[str, Any]]:
+    """Records as the API shows them: only cells that are not empty, in the order of the table's fields."""
+    shape = _shape(table, field_ids, by_field_id=by_field_id)
+    return [_record(table, slot, shape) for slot in slots]
+
+
+def _shape(table: Table, field_ids: tuple[str, ...] | None, *, by_field_id: bool) -> list[tuple[str, Field]]:
+    wanted = None if field_ids is None else set(field_ids)
+    return [
+        (field.id if by_field_id else field.name, field)
+        for field in table.fields
+        if wanted is None or field.id in wanted
+    ]
+
+
+def _record(table: Table, slot: int, shape: list[tuple[str, Field]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, field in shape:
+        value = field.cells[slot] if field.read is None else field.read(slot)
+        if value is not None:
+            fields[key] = value
+    return {"id": table.ids[slot], "createdTime": table.created[slot], "fields": fields}

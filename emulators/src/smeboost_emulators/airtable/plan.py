@@ -1,0 +1,155 @@
+"""What one write request would change, found out before anything is changed.
+
+A plan is also the `Scope` of the values in the request: it knows the choices and records that the request itself makes
+by `typecast`, so that naming a new choice twice makes it once.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from smeboost_emulators.airtable.cells import Cell
+from smeboost_emulators.airtable.changes import CellsSet, Change, ChoiceAdded, Created, Deleted
+from smeboost_emulators.airtable.errors import (
+    field_is_computed,
+    no_such_row,
+    unknown_choice,
+    unknown_field,
+    value_refused,
+)
+from smeboost_emulators.airtable.formats import accept, timestamp
+from smeboost_emulators.airtable.ids import is_id, new_id
+from smeboost_emulators.airtable.ordering import shown
+from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.typecast import cast_value
+
+CHOICE_COLORS = tuple(
+    f"{name}Light2" for name in ("blue", "cyan", "teal", "green", "yellow", "orange", "red", "pink", "purple", "gray")
+)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The changes of one request; nothing happens before all of them are found good."""
+
+    table: Table
+    typecast: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    changes: list[Change] = field(default_factory=list[Change])
+    record_id: str | None = None
+    _choices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict[tuple[str, str], dict[str, Any]])
+    _named_records: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _deleted: set[str] = field(default_factory=set[str])
+
+    def create(self, fields: dict[str, Any]) -> str:
+        """Plan a new record; its id is returned."""
+        self.record_id = None
+        cells = {key: cell for key, cell in self.cells(fields).items() if cell is not None}
+        return self._create(self.table, cells)
+
+    def _create(self, table: Table, cells: dict[str, Cell]) -> str:
+        record_id = new_id("rec")
+        created = timestamp(self.now.replace(microsecond=0))
+        self.changes.append(Created(table.id, record_id, created, timestamp(self.now), cells))
+        return record_id
+
+    def update(self, record_id: str, fields: dict[str, Any], *, replace: bool) -> str:
+        """Plan new values for an existing record; `replace` clears every writable field that is not named."""
+        self.record_id = record_id
+        cells = self.cells(fields)
+        if replace:
+            cells = {item.id: None for item in self.table.fields if item.writable} | cells
+        self.changes.append(CellsSet(self.table.id, record_id, timestamp(self.now), cells))
+        return record_id
+
+    def delete(self, record_id: str) -> None:
+        """Plan the end of an existing record; asking twice in one request is the same as once."""
+        if record_id not in self._deleted:
+            self._deleted.add(record_id)
+            self.changes.append(Deleted(self.table.id, record_id, timestamp(self.now)))
+
+    def cells(self, fields: dict[str, Any]) -> dict[str, Cell]:
+        """The cells, by field id, for values by field name or id."""
+        cells: dict[str, Cell] = {}
+        for key, value in fields.items():
+            target = self.table.fields_by_key.get(key)
+            if target is None:
+                raise unknown_field(key)
+            if not target.writable:
+                raise field_is_computed(target.name)
+            cells[target.id] = accept(target, cast_value(target, value) if self.typecast else value, self)
+        return cells
+
+    def choice(self, field: Field, name: str) -> str | None:
+        """See `Scope`; with typecast a new choice is planned."""
+        if not name:
+            return None
+        if name in field.choices or (field.id, name) in self._choices:
+            return name
+        if not self.typecast:
+            raise unknown_choice(name)
+        count = len(field.choices) + len(self._choices)
+        choice = {"id": new_id("sel"), "name": name, "color": CHOICE_COLORS[count % len(CHOICE_COLORS)]}
+        self._choices[field.id, name] = choice
+        self.changes.append(ChoiceAdded(self.table.id, field.id, choice))
+        return name
+
+    def person(self, field: Field, value: object) -> dict[str, Any]:
+        """See `Scope`; with typecast also by name."""
+        known = self.table.base.people
+        given: dict[str, Any] = (
+            {"id": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
+        )  # pyright: ignore[reportUnknownArgumentType]  # a JSON object
+        if given.get("id") in known:
+            return known[given["id"]]
+        wanted = [
+            given.get("email"),
+            given.get("name") if self.typecast else None,
+            given.get("id") if self.typecast else None,
+        ]
+        for person in known.values():
+            if any(text and text in (person.get("email"), person.get("name")) for text in wanted):
+                return person
+        raise value_refused(field.name)
+
+    def linked(self, field: Field, record_ids: list[str]) -> tuple[str, ...]:
+        """See `Scope`; with typecast the primary field's text finds a record, or makes one."""
+        if field.link is None:
+            raise value_refused(field.name)
+        far = field.link.opposite.table
+        found = [self._linked_record(far, record_id) for record_id in record_ids]
+        return tuple(dict.fromkeys(found))
+
+    def _linked_record(self, far: Table, text: str) -> str:
+        slot = far.slot_of(text)
+        if slot is not None:
+            return far.ids[slot]
+        if not self.typecast or is_id("rec", text):
+            raise no_such_row(text)
+        key = (far.id, text)
+        if key not in self._named_records:
+            self._named_records[key] = self._record_named(far, text) or self._record_from_name(far, text)
+        return self._named_records[key]
+
+    @staticmethod
+    def _record_named(far: Table, text: str) -> str | None:
+        return next((far.ids[slot] for slot in far.live_slots() if shown(far.primary, slot) == text), None)
+
+    def _record_from_name(self, far: Table, text: str) -> str:
+        if not far.primary.writable:
+            raise field_is_computed(far.primary.name)
+        return self._create(far, {far.primary.id: accept(far.primary, cast_value(far.primary, text), self)})
+
+    def attachment(self, field: Field, value: dict[str, Any]) -> dict[str, Any]:
+        """See `Scope`; an id keeps an attachment that the cell has, a URL makes one whose file is never fetched."""
+        slot = None if self.record_id is None else self.table.slot_of(self.record_id)
+        present = {} if slot is None else {item["id"]: item for item in field.cell(slot) or ()}
+        if value.get("id") in present:
+            return present[value["id"]]
+        url, filename = value.get("url"), value.get("filename")
+        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+            raise value_refused(field.name)
+        if filename is not None and not isinstance(filename, str):
+            raise value_refused(field.name)
+        name = filename or url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+        return {"id": new_id("att"), "url": url, "filename": name}

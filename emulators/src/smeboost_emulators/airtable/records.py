@@ -1,0 +1,105 @@
+"""The record endpoints: each reads its parameters, plans, commits, and shows what is there now."""
+
+from typing import Any
+
+from smeboost_emulators.airtable.errors import not_permitted
+from smeboost_emulators.airtable.listing import check_record_query, from_body, from_query, read_query
+from smeboost_emulators.airtable.pages import records_of
+from smeboost_emulators.airtable.schema import WRITERS_LEVELS, Table
+from smeboost_emulators.airtable.wire import Call
+from smeboost_emulators.airtable.writes import (
+    Written,
+    flag,
+    plan_create,
+    plan_delete,
+    plan_update_batch,
+    plan_update_one,
+)
+
+_Answer = dict[str, Any]
+
+
+async def list_by_query(call: Call) -> _Answer:
+    table = call.table()
+    return call.emulator.pages.page(table, from_query(table, call.query))
+
+
+async def list_by_body(call: Call) -> _Answer:
+    table = call.table()
+    body = await call.body()
+    return call.emulator.pages.page(table, from_body(table, body, call.query))
+
+
+async def get(call: Call) -> _Answer:
+    """A record of the base is found through any of its tables (documented, and a surprise to many)."""
+    table, record_id = call.table(), call.segment("record")
+    by_field_id = check_record_query(call.query)
+    home = next((other for other in call.own_base().tables.values() if other.slot_of(record_id) is not None), table)
+    return records_of(home, [call.emulator.slot(home, record_id)], by_field_id=by_field_id)[0]
+
+
+async def create(call: Call) -> _Answer:
+    table = _writable_table(call)
+    body = await call.body()
+    return _commit(call, table, plan_create(table, body), body)
+
+
+async def update_one(call: Call) -> _Answer:
+    return await _change_one(call, replace=False)
+
+
+async def replace_one(call: Call) -> _Answer:
+    return await _change_one(call, replace=True)
+
+
+async def _change_one(call: Call, *, replace: bool) -> _Answer:
+    table, record_id = _writable_table(call), call.segment("record")
+    body = await call.body()
+    call.emulator.slot(table, record_id)
+    return _commit(call, table, plan_update_one(table, record_id, body, replace=replace), body)
+
+
+async def update_batch(call: Call) -> _Answer:
+    return await _change_batch(call, replace=False)
+
+
+async def replace_batch(call: Call) -> _Answer:
+    return await _change_batch(call, replace=True)
+
+
+async def _change_batch(call: Call, *, replace: bool) -> _Answer:
+    table = _writable_table(call)
+    body = await call.body()
+    return _commit(call, table, plan_update_batch(table, body, replace=replace), body)
+
+
+async def delete_one(call: Call) -> _Answer:
+    table, record_id = _writable_table(call), call.segment("record")
+    call.emulator.slot(table, record_id)
+    call.emulator.commit(plan_delete(table, [record_id]).plan)
+    return {"id": record_id, "deleted": True}
+
+
+async def delete_batch(call: Call) -> _Answer:
+    table = _writable_table(call)
+    written = plan_delete(table, read_query(call.query).get("records", []))
+    call.emulator.commit(written.plan)
+    return {"records": [{"id": record_id, "deleted": True} for record_id in written.record_ids]}
+
+
+def _writable_table(call: Call) -> Table:
+    table = call.table()
+    if call.own_base().permission_level not in WRITERS_LEVELS:
+        raise not_permitted()
+    return table
+
+
+def _commit(call: Call, table: Table, written: Written, body: dict[str, Any]) -> _Answer:
+    call.emulator.commit(written.plan)
+    slots = [table.slots[record_id] for record_id in written.record_ids]
+    shown = records_of(table, slots, by_field_id=flag(body, "returnFieldsByFieldId"))
+    if written.single:
+        return shown[0]
+    if not written.upserted:
+        return {"records": shown}
+    return {"records": shown, "createdRecords": list(written.created), "updatedRecords": list(written.updated)}

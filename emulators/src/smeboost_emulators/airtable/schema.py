@@ -1,0 +1,168 @@
+"""Bases, tables, fields and views as they are held in memory.
+
+The records of a table are slots in columns, not a dict each: a table of 336,776 flights has one list per field, and
+a record is a number that indexes all of them. A slot is never used again, so a range of slots is a snapshot of a
+table, and a deleted record is still known by its id (the vendor answers 404 for those and 403 for strangers).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from smeboost_emulators.airtable.cells import Cell, Column
+from smeboost_emulators.airtable.links import LinkEnd
+
+WRITERS_LEVELS = ("edit", "create")
+"""The permission levels that may write records."""
+
+
+@dataclass(slots=True, eq=False)
+class Field:
+    """A field and its column. A field that is computed on reading has a `read`, and nothing in its column.
+
+    `source` is the field of the linked table that a lookup shows.
+    """
+
+    id: str
+    name: str
+    type: str
+    description: str | None = None
+    options: dict[str, Any] | None = None
+    choices: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    cells: Column = field(default_factory=list[Cell])
+    read: Callable[[int], Cell] | None = None
+    link: LinkEnd | None = None
+    source: "Field | None" = None
+    writable: bool = True
+
+    def cell(self, slot: int) -> Cell:
+        """What the API returns for this field of the record at `slot`; None when it is empty."""
+        return self.cells[slot] if self.read is None else self.read(slot)
+
+    def described(self) -> dict[str, Any]:
+        """The field as the Meta API shows it."""
+        shown: dict[str, Any] = {"id": self.id, "name": self.name, "type": self.type}
+        if self.description:
+            shown["description"] = self.description
+        if self.options is not None:
+            shown["options"] = self.options | ({"choices": list(self.choices.values())} if self.choices else {})
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view; `sort`, `record_ids` and `formula` order and restrict it and are not shown by the Meta API."""
+
+    id: str
+    name: str
+    type: str
+    visible_field_ids: tuple[str, ...] | None = None
+    sort: tuple[tuple[str, str], ...] = ()
+    record_ids: tuple[str, ...] | None = None
+    formula: str | None = None
+
+    def described(self, *, with_visible_fields: bool, all_field_ids: list[str]) -> dict[str, Any]:
+        """The view as the Meta API shows it; only grids have visible fields, and only when asked for."""
+        shown: dict[str, Any] = {"id": self.id, "name": self.name, "type": self.type}
+        if with_visible_fields and self.type == "grid":
+            shown["visibleFieldIds"] = list(self.visible_field_ids or all_field_ids)
+        return shown
+
+
+@dataclass(slots=True, eq=False)
+class Table:
+    """A table with its records: `ids[slot]`, `created[slot]`, and a column for each field."""
+
+    id: str
+    name: str
+    base: "Base"
+    description: str | None = None
+    primary_field_id: str = ""
+    fields: list[Field] = field(default_factory=list[Field])
+    views: list[View] = field(default_factory=list[View])
+    ids: list[str] = field(default_factory=list[str])
+    created: list[str] = field(default_factory=list[str])
+    alive: bytearray = field(default_factory=bytearray)
+    slots: dict[str, int] = field(default_factory=dict[str, int])
+    link_ends: list[LinkEnd] = field(default_factory=list[LinkEnd])
+    fields_by_key: dict[str, Field] = field(default_factory=dict[str, Field])
+    last_number: int = 0
+
+    @property
+    def primary(self) -> Field:
+        return self.fields_by_key[self.primary_field_id]
+
+    def index_fields(self) -> None:
+        """Make fields findable by name and by id; an id wins over a name."""
+        self.fields_by_key = {item.name: item for item in self.fields} | {item.id: item for item in self.fields}
+
+    def slot_of(self, record_id: str) -> int | None:
+        """The slot of a record that exists now."""
+        slot = self.slots.get(record_id)
+        return slot if slot is not None and self.alive[slot] else None
+
+    def knew(self, record_id: str) -> bool:
+        """Whether the record exists or has existed."""
+        return record_id in self.slots
+
+    def live_slots(self) -> Iterator[int]:
+        """The slots of all records, in the order of creation."""
+        return (slot for slot, living in enumerate(self.alive) if living)
+
+    def add_row(self, record_id: str, created: str) -> int:
+        """A new empty record; all columns grow by one."""
+        slot = len(self.ids)
+        self.ids.append(record_id)
+        self.created.append(created)
+        self.alive.append(1)
+        self.slots[record_id] = slot
+        for item in self.fields:
+            item.cells.append(None)
+        for end in self.link_ends:
+            if end.field_id is None:
+                end.cells.append(None)
+        return slot
+
+    def described(self, *, with_visible_fields: bool) -> dict[str, Any]:
+        """The table as the Meta API shows it."""
+        shown: dict[str, Any] = {"id": self.id, "name": self.name, "primaryFieldId": self.primary_field_id}
+        if self.description:
+            shown["description"] = self.description
+        shown["fields"] = [item.described() for item in self.fields]
+        field_ids = [item.id for item in self.fields]
+        shown["views"] = [
+            view.described(with_visible_fields=with_visible_fields, all_field_ids=field_ids) for view in self.views
+        ]
+        return shown
+
+
+@dataclass(slots=True, eq=False)
+class Base:
+    """A base; `version` moves with every change, so what was computed from it can be kept until then."""
+
+    id: str
+    name: str
+    permission_level: str = "create"
+    tables: dict[str, Table] = field(default_factory=dict[str, Table])
+    people: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    version: int = 0
+
+    def find_table(self, key: str) -> Table | None:
+        """By id, or by name without regard to case."""
+        if key in self.tables:
+            return self.tables[key]
+        wanted = key.casefold()
+        return next((table for table in self.tables.values() if table.name.casefold() == wanted), None)
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """Everything there is: the bases, and their tables by id (table ids are unique over all bases)."""
+
+    bases: dict[str, Base] = field(default_factory=dict[str, Base])
+    tables: dict[str, Table] = field(default_factory=dict[str, Table])
+
+    def add(self, base: Base) -> None:
+        """Make a complete base visible."""
+        self.tables.update(base.tables)
+        self.bases[base.id] = base

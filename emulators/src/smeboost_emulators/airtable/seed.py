@@ -1,0 +1,250 @@
+"""Loading the seed: `{"bases": [{"id", "name", "permissionLevel", "tables", "records": {table: [record]}}]}`.
+
+`tables` are as the Meta API returns them, `records` are by table id (or name). A base may also bring `collaborators`
+(`[{"id", "email", "name"}]`), and a view `sort`, `recordIds` and `filterByFormula`. One side of a link is enough: the
+other is completed. Records are decoded one at a time, because a seed may have hundreds of thousands of them.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from smeboost_emulators.airtable.blueprint import build_base, checked_id
+from smeboost_emulators.airtable.cells import Cell
+from smeboost_emulators.airtable.errors import ApiError, SeedError, no_such_row, unknown_choice, value_refused
+from smeboost_emulators.airtable.filtering import predicate
+from smeboost_emulators.airtable.formats import accept, timestamp
+from smeboost_emulators.airtable.ids import derived_id, new_id
+from smeboost_emulators.airtable.links import LinkEnd, packed
+from smeboost_emulators.airtable.schema import Base, Field, Table
+
+MEMO_ENTRIES_MAX = 65_536
+"""Distinct values of one column that are remembered while it is loaded, so that equal cells share memory."""
+
+_Load = Callable[[object], Cell]
+
+
+class SeedRecord(msgspec.Struct, gc=False):
+    id: str | None = None
+    createdTime: str | None = None  # noqa: N815  # the API's own key
+    fields: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class SeedBase(msgspec.Struct):
+    name: str
+    id: str | None = None
+    permissionLevel: str = "create"  # noqa: N815  # the API's own key
+    tables: list[dict[str, Any]] = []
+    records: dict[str, list[SeedRecord]] = {}
+    collaborators: list[dict[str, Any]] = []
+
+
+class Seed(msgspec.Struct):
+    bases: list[SeedBase]
+
+
+def load_seed(text: bytes) -> list[Base]:
+    """The bases of a seed, complete.
+
+    Raises:
+        SeedError: the seed is not valid; the message says where and why.
+    """
+    try:
+        seed = msgspec.json.decode(text, type=Seed)
+    except (msgspec.MsgspecError, RecursionError) as exc:
+        raise SeedError(f"the seed is not valid JSON of the expected shape: {exc}") from None
+    return [_load_base(part) for part in seed.bases]
+
+
+def _load_base(seed: SeedBase) -> Base:
+    base = build_base(
+        {"id": seed.id, "name": seed.name, "permissionLevel": seed.permissionLevel, "tables": seed.tables}
+    )
+    for person in seed.collaborators:
+        register_person(base, person)
+    rows = {_table(base, key).id: records for key, records in seed.records.items()}
+    for table_id, records in rows.items():
+        _add_rows(base.tables[table_id], records)
+    for table in base.tables.values():
+        _allocate(table)
+    scope = SeedScope(base)
+    for table_id, records in rows.items():
+        _fill(base.tables[table_id], records, scope)
+    for table in base.tables.values():
+        _finish(table)
+    return base
+
+
+def _table(base: Base, key: str) -> Table:
+    table = base.find_table(key)
+    if table is None:
+        raise SeedError(f"base {base.name!r}: records of {key!r}, which is not one of its tables")
+    return table
+
+
+def _add_rows(table: Table, records: list[SeedRecord]) -> None:
+    moments: dict[str, str] = {}
+    now = created_now()
+    for record in records:
+        record_id = new_id("rec") if record.id is None else checked_id("rec", record.id, f"table {table.name!r}")
+        if record_id in table.slots:
+            raise SeedError(f"table {table.name!r}: two records have the id {record_id}")
+        given = record.createdTime
+        if given is not None and given not in moments:
+            moments[given] = _moment(table, given)
+        table.slots[record_id] = len(table.ids)
+        table.ids.append(record_id)
+        table.created.append(now if given is None else moments[given])
+    table.alive.extend(b"\1" * len(records))
+
+
+def _moment(table: Table, given: str) -> str:
+    try:
+        moment = datetime.fromisoformat(given)
+        return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise SeedError(f"table {table.name!r}: createdTime {given!r} is not an ISO time") from None
+
+
+def created_now() -> str:
+    """The present as the vendor writes creation times: whole seconds."""
+    return timestamp(datetime.now(UTC).replace(microsecond=0))
+
+
+def _allocate(table: Table) -> None:
+    for field in table.fields:
+        if field.read is None:
+            field.cells.extend([None] * len(table.ids))
+    for end in table.link_ends:
+        end.cells.extend([None] * len(table.ids))
+
+
+def _fill(table: Table, records: list[SeedRecord], scope: "SeedScope") -> None:
+    loaders = {key: (field, _loader(field, scope)) for key, field in table.fields_by_key.items()}
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    for slot, record in enumerate(records):
+        for key, value in decoder.decode(record.fields).items():
+            if key not in loaders:
+                raise SeedError(f"table {table.name!r}, record {table.ids[slot]}: there is no field {key!r}")
+            field, load = loaders[key]
+            try:
+                cell = load(value)
+            except ApiError as exc:
+                place = f"table {table.name!r}, record {table.ids[slot]}, field {field.name!r}"
+                raise SeedError(f"{place}: {value!r:.100} is refused: {exc.body['error']}") from None
+            if cell is not None:
+                field.cells[slot] = cell
+
+
+def _loader(field: Field, scope: "SeedScope") -> _Load:
+    """Check a value and share equal cells: most columns of real data repeat themselves."""
+    if field.type in ("autoNumber", "lastModifiedTime"):
+        return lambda value: value
+    if not field.writable:
+        return lambda _value: None
+    texts: dict[str, Cell] = {}
+    numbers: dict[int, Cell] = {}
+
+    def load(value: object) -> Cell:
+        known = texts if type(value) is str else numbers if type(value) is int else None
+        if known is None:
+            return accept(field, value, scope)
+        if value in known:
+            return known[value]
+        cell = accept(field, value, scope)
+        if len(known) < MEMO_ENTRIES_MAX:
+            known[value] = cell  # type: ignore[index]
+        return cell
+
+    return load
+
+
+def _finish(table: Table) -> None:
+    """Complete what the seed leaves open: the other side of links, numbers, modification times, views."""
+    for end in table.link_ends:
+        _complete(end)
+    for field in table.fields:
+        if field.type == "autoNumber":
+            _number(table, field)
+        elif field.type == "lastModifiedTime":
+            field.cells[:] = [cell or created for cell, created in zip(field.cells, table.created, strict=True)]
+    for view in table.views:
+        if view.formula is not None:
+            _check_formula(table, view.name, view.formula)
+
+
+def _check_formula(table: Table, view_name: str, formula: str) -> None:
+    try:
+        predicate(formula, table)
+    except ApiError as exc:
+        raise SeedError(f"table {table.name!r}, view {view_name!r}: {exc.body['error']}") from None
+
+
+def _complete(end: LinkEnd) -> None:
+    """Add to the far side what this side names and the far side does not."""
+    far, ids = end.opposite, end.table.ids
+    for slot, cell in enumerate(end.cells):
+        for linked in cell or ():
+            far.add(far.table.slots[linked], ids[slot])
+
+
+def _number(table: Table, field: Field) -> None:
+    given = [cell for cell in field.cells if isinstance(cell, int)]
+    table.last_number = max([table.last_number, *given])
+    for slot, cell in enumerate(field.cells):
+        if cell is None:
+            table.last_number += 1
+            field.cells[slot] = table.last_number
+
+
+def register_person(base: Base, person: dict[str, Any]) -> dict[str, Any]:
+    """Make somebody known to the base; a missing id follows from the address."""
+    if not isinstance(person.get("id") or person.get("email"), str):
+        raise SeedError(f"base {base.name!r}: the collaborator {person!r} has neither an id nor an email")
+    person_id = person.get("id") or derived_id("usr", str(person["email"]))
+    known = {"id": person_id} | {key: person[key] for key in ("email", "name") if person.get(key)}
+    return base.people.setdefault(str(person_id), known)
+
+
+class SeedScope:
+    """What a seed may refer to: its own choices, records and people; people become known by being named."""
+
+    def __init__(self, base: Base) -> None:
+        self._base = base
+        self._single_links: dict[str, tuple[str, ...]] = {}
+
+    def choice(self, field: Field, name: str) -> str | None:
+        if not name:
+            return None
+        if name not in field.choices:
+            raise unknown_choice(name)
+        return name
+
+    def person(self, field: Field, value: object) -> dict[str, Any]:
+        if isinstance(value, str):
+            value = {"id": value}
+        if not isinstance(value, dict):
+            raise value_refused(field.name)
+        return register_person(self._base, value)  # pyright: ignore[reportUnknownArgumentType]  # a JSON object
+
+    def linked(self, field: Field, record_ids: list[str]) -> tuple[str, ...]:
+        if len(record_ids) == 1 and record_ids[0] in self._single_links:
+            return self._single_links[record_ids[0]]
+        if field.link is None:
+            raise value_refused(field.name)
+        far = field.link.opposite.table
+        for record_id in record_ids:
+            if record_id not in far.slots:
+                raise no_such_row(record_id)
+        # The ids of the linked table itself, so that each is in memory once.
+        cell = tuple(dict.fromkeys(far.ids[far.slots[record_id]] for record_id in record_ids))
+        if len(cell) == 1:
+            self._single_links[cell[0]] = cell
+        return packed(dict.fromkeys(cell)) or ()  # type: ignore[return-value]
+
+    def attachment(self, field: Field, value: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(value.get("url"), str):
+            raise value_refused(field.name)
+        return {"id": new_id("att"), **value}

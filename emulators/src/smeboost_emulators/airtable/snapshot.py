@@ -1,0 +1,116 @@
+"""A base as named blobs and back: its definition, and one blob for each column of each table.
+
+Links are stored as slots of the linked table, which are a fraction of the ids. Equal texts, numbers and single links
+of a column are shared on the way back, because most columns of real data repeat themselves.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from smeboost_emulators.airtable.blueprint import build_base
+from smeboost_emulators.airtable.cells import Cell, Column
+from smeboost_emulators.airtable.links import LinkCell, LinkEnd, packed
+from smeboost_emulators.airtable.schema import Base, Table, View
+
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.decode
+
+
+def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
+    """The name and content of each part."""
+    tables = [table.described(with_visible_fields=False) | _hidden(table) for table in base.tables.values()]
+    shown = {"id": base.id, "name": base.name, "permissionLevel": base.permission_level, "tables": tables}
+    yield "definition", _encode({"base": shown, "people": base.people})
+    for table in base.tables.values():
+        rows = {"ids": table.ids, "created": table.created, "alive": bytes(table.alive), "last": table.last_number}
+        yield f"{table.id}/rows", _encode(rows)
+        for field in table.fields:
+            if field.read is None:
+                yield f"{table.id}/{field.id}", _encode(field.cells)
+        for name, end in _ends(table):
+            yield name, _encode([_as_slots(end, cell) for cell in end.cells])
+
+
+def _hidden(table: Table) -> dict[str, Any]:
+    """What the Meta API does not show of views."""
+    return {"views": [_view(view) for view in table.views]}
+
+
+def _view(view: View) -> dict[str, Any]:
+    return {
+        "id": view.id,
+        "name": view.name,
+        "type": view.type,
+        "visibleFieldIds": view.visible_field_ids,
+        "sort": [{"field": field_id, "direction": direction} for field_id, direction in view.sort],
+        "recordIds": view.record_ids,
+        "filterByFormula": view.formula,
+    }
+
+
+def _ends(table: Table) -> Iterator[tuple[str, LinkEnd]]:
+    """The link ends of a table under names that a base built again gives them too."""
+    for end in table.link_ends:
+        if end.field_id is None:
+            yield f"{table.id}/inverse of {end.opposite.field_id}", end
+        else:
+            yield f"{table.id}/{end.field_id}", end
+
+
+def _as_slots(end: LinkEnd, cell: LinkCell) -> list[int] | None:
+    far = end.opposite.table.slots
+    return None if cell is None else [far[record_id] for record_id in cell]
+
+
+def base_from_parts(parts: dict[str, bytes]) -> Base:
+    """The base that the parts were made of."""
+    definition: dict[str, Any] = _decode(parts["definition"])
+    base = build_base(definition["base"])
+    base.people = definition["people"]
+    for table in base.tables.values():
+        _restore_rows(table, _decode(parts[f"{table.id}/rows"]))
+    for table in base.tables.values():
+        for field in table.fields:
+            if field.read is None:
+                field.cells[:] = _shared(_decode(parts[f"{table.id}/{field.id}"]))
+        for name, end in _ends(table):
+            end.cells[:] = _linked(end, _decode(parts[name]))
+    return base
+
+
+def _restore_rows(table: Table, rows: dict[str, Any]) -> None:
+    table.ids = rows["ids"]
+    table.created[:] = _shared(rows["created"])
+    table.alive = bytearray(rows["alive"])
+    table.last_number = rows["last"]
+    table.slots = {record_id: slot for slot, record_id in enumerate(table.ids)}
+
+
+def _shared(cells: list[Any]) -> Column:
+    texts: dict[str, str] = {}
+    numbers: dict[int, int] = {}
+    return [_share(cell, texts, numbers) for cell in cells]
+
+
+def _share(cell: Cell, texts: dict[str, str], numbers: dict[int, int]) -> Cell:
+    if type(cell) is str:
+        return texts.setdefault(cell, cell)
+    if type(cell) is int:
+        return numbers.setdefault(cell, cell)
+    return tuple(cell) if type(cell) is list else cell
+
+
+def _linked(end: LinkEnd, cells: list[list[int] | None]) -> list[LinkCell]:
+    ids = end.opposite.table.ids
+    singles: dict[int, LinkCell] = {}
+    restored: list[LinkCell] = []
+    for cell in cells:
+        if cell is None:
+            restored.append(None)
+        elif len(cell) == 1:
+            restored.append(singles.setdefault(cell[0], (ids[cell[0]],)))
+        else:
+            restored.append(packed(dict.fromkeys(ids[slot] for slot in cell)))
+    return restored

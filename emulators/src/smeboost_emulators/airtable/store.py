@@ -1,0 +1,117 @@
+"""Durable state in one SQLite file: a snapshot of each base, and a journal of the changes since.
+
+A request's changes are one row of the journal, written in one transaction before the request is answered: a killed
+process loses nothing that was acknowledged (write-ahead logging with `synchronous=NORMAL`; a power cut may lose the
+last moments). Opening reads the snapshot and applies the journal; a long journal is then folded into a new snapshot.
+A snapshot holds each column as one blob, so hundreds of thousands of records are read in seconds.
+"""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from smeboost_emulators.airtable.changes import Change, apply
+from smeboost_emulators.airtable.errors import SeedError
+from smeboost_emulators.airtable.schema import Base, State
+from smeboost_emulators.airtable.snapshot import base_from_parts, base_to_parts
+
+FILE_NAME = "airtable.sqlite3"
+FORMAT = "1"
+JOURNAL_ROWS_MAX = 20_000
+"""Rows of the journal after which the whole state is written anew."""
+
+_SCHEMA = """
+create table if not exists setting(name text primary key, value text not null);
+create table if not exists part(base_id text not null, name text not null, content blob not null,
+    primary key (base_id, name));
+create table if not exists journal(sequence integer primary key autoincrement, changes blob not null);
+"""
+
+
+class Store:
+    """The data directory of one emulator; only one process can have it open."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create the directory.
+
+        Raises:
+            SeedError: another process has it open, or it is not one of ours.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / FILE_NAME
+        self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=1.0)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._rows = 0
+        try:
+            self._prepare()
+        except sqlite3.Error as exc:
+            self._database.close()
+            raise SeedError(f"the data directory {folder} cannot be used: {exc}") from None
+
+    def _prepare(self) -> None:
+        # The lock is the process's own: a kill releases it.
+        self._database.execute("pragma locking_mode=exclusive")
+        self._database.execute("pragma journal_mode=wal")
+        self._database.execute("pragma synchronous=normal")
+        self._database.executescript(_SCHEMA)
+        self._database.execute("insert or ignore into setting values ('format', ?)", (FORMAT,))
+        (form,) = self._database.execute("select value from setting where name = 'format'").fetchone()
+        if form != FORMAT:
+            raise sqlite3.DatabaseError(f"it has format {form}, this version reads {FORMAT}")
+
+    def load(self) -> State:
+        """The state as it was after the last acknowledged request."""
+        state = State()
+        parts: dict[str, dict[str, bytes]] = {}
+        for base_id, name, content in self._database.execute("select base_id, name, content from part order by rowid"):
+            parts.setdefault(base_id, {})[name] = content
+        for named in parts.values():
+            state.add(base_from_parts(named))
+        decoder = msgspec.msgpack.Decoder(list[Change])
+        for (changes,) in self._database.execute("select changes from journal order by sequence"):
+            self._rows += 1
+            for change in decoder.decode(changes):
+                apply(state, change)
+        if self._rows > JOURNAL_ROWS_MAX:
+            self.save_all(state)
+        return state
+
+    def append(self, changes: list[Change]) -> None:
+        """Store the changes of one request; when this returns they survive the process."""
+        self._database.execute("insert into journal(changes) values (?)", (self._encoder.encode(changes),))
+        self._rows += 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the journal is long enough to be folded into a snapshot."""
+        return self._rows > JOURNAL_ROWS_MAX
+
+    def save_base(self, base: Base) -> None:
+        """Store a whole base; the journal must not have changes of it that are not in it."""
+        self._write([base], empty_journal=False)
+
+    def save_all(self, state: State) -> None:
+        """Store everything and start an empty journal, in one transaction."""
+        self._write(list(state.bases.values()), empty_journal=True)
+        self._rows = 0
+
+    def _write(self, bases: list[Base], *, empty_journal: bool) -> None:
+        database = self._database
+        database.execute("begin immediate")
+        try:
+            for base in bases:
+                database.execute("delete from part where base_id = ?", (base.id,))
+                rows: list[tuple[str, str, Any]] = [(base.id, name, blob) for name, blob in base_to_parts(base)]
+                database.executemany("insert into part values (?, ?, ?)", rows)
+            if empty_journal:
+                database.execute("delete from journal")
+            database.execute("commit")
+        except BaseException:
+            database.execute("rollback")
+            raise
+
+    def close(self) -> None:
+        """Release the directory; closing twice is allowed."""
+        self._database.close()

@@ -1,0 +1,173 @@
+"""Requests in and answers out: path, token, body, and the vendor's error bodies."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from smeboost_emulators.airtable.emulator import Emulator
+from smeboost_emulators.airtable.errors import (
+    ApiError,
+    authentication_required,
+    body_too_large,
+    invalid_request,
+    model_not_found,
+    not_found,
+    server_error,
+    unreadable_body,
+    url_too_long,
+)
+from smeboost_emulators.airtable.ids import is_id
+from smeboost_emulators.airtable.schema import Base, Table
+
+URL_CHARACTERS_MAX = 16_000
+"""https://support.airtable.com: enforcement of the URL length limit; counted here as path and query."""
+MEDIA_TYPE = "application/json; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Call:
+    """A request with a valid token, within the limits, to a base that exists (when its path names one)."""
+
+    request: Request
+    emulator: Emulator
+    token: str
+    base: Base | None
+
+    @property
+    def query(self) -> str:
+        return self.request.scope["query_string"].decode("latin-1")
+
+    def segment(self, name: str) -> str:
+        """A part of the path, decoded."""
+        return unquote(self.request.path_params[name])
+
+    def own_base(self) -> Base:
+        if self.base is None:
+            raise not_found()
+        return self.base
+
+    def table(self) -> Table:
+        """The table that the path names by id or name."""
+        table = self.own_base().find_table(self.segment("table"))
+        if table is None:
+            raise model_not_found()
+        return table
+
+    async def body(self) -> dict[str, Any]:
+        """The JSON object in the body."""
+        return await read_object(self.request, self.emulator.options.body_bytes_max)
+
+
+Handler = Callable[[Call], Awaitable[object]]
+
+
+def endpoint(emulator: Emulator, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """The Starlette endpoint for a handler that takes a `Call` and returns what the answer's JSON holds."""
+
+    async def answer_request(request: Request) -> Response:
+        return answer(200, await handler(_open(emulator, request)))
+
+    return answer_request
+
+
+def answer(status: int, content: object) -> Response:
+    """JSON as the vendor sends it."""
+    return Response(msgspec.json.encode(content), status, media_type=MEDIA_TYPE)
+
+
+def _open(emulator: Emulator, request: Request) -> Call:
+    """Ids of a wrong shape are a missing route, which is found before the token is looked at."""
+    base_id = unquote(request.path_params.get("base", "")) or None
+    if base_id is not None and not is_id("app", base_id):
+        raise not_found()
+    if "record" in request.path_params and not is_id("rec", unquote(request.path_params["record"])):
+        raise not_found()
+    token = _token(request, emulator.options.tokens)
+    base = None if base_id is None else emulator.state.bases.get(base_id)
+    emulator.limits.check(token, base.id if base else None)
+    if base_id is not None and (base is None or base.permission_level == "none"):
+        raise model_not_found()
+    return Call(request, emulator, token, base)
+
+
+def _token(request: Request, tokens: frozenset[str]) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or (tokens and token not in tokens):
+        raise authentication_required()
+    return token
+
+
+async def read_object(request: Request, limit_bytes: int) -> dict[str, Any]:
+    """The JSON object in a body of at most `limit_bytes`; a larger one is refused without being kept.
+
+    Raises:
+        ApiError: 413 for its size, 422 when it is not declared as JSON, is not JSON, or is not an object.
+    """
+    text = await _read_limited(request, limit_bytes)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise unreadable_body()
+    try:
+        content: object = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        raise unreadable_body() from None
+    if not isinstance(content, dict):
+        raise invalid_request("The body must be a JSON object.")
+    return content  # pyright: ignore[reportUnknownVariableType]  # a JSON object has texts for keys
+
+
+async def _read_limited(request: Request, limit_bytes: int) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > limit_bytes:
+        raise body_too_large(limit_bytes)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise body_too_large(limit_bytes)
+    return bytes(body)
+
+
+async def answer_api_error(_request: Request, exc: Exception) -> Response:
+    """An `ApiError` carries its own answer."""
+    if not isinstance(exc, ApiError):
+        raise exc
+    return answer(exc.status, exc.body)
+
+
+async def answer_missing_route(_request: Request, exc: Exception) -> Response:
+    """Airtable has no 405: a method that a path does not have is a route that does not exist."""
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    error = not_found() if status in (404, 405) else server_error()
+    return answer(error.status if status in (404, 405) else status, error.body)
+
+
+async def answer_bug(_request: Request, _exc: Exception) -> Response:
+    """Our own fault: the trace goes to the log, never into the answer."""
+    error = server_error()
+    return answer(error.status, error.body)
+
+
+class EncodedPath:
+    """Routes by the path as it was sent, so that a table may be named `A/B` (`A%2FB`); refuses URLs too long."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on with an undecoded path."""
+        if scope["type"] == "http":
+            raw_path: bytes = scope["raw_path"]
+            if len(raw_path) + len(scope["query_string"]) >= URL_CHARACTERS_MAX:
+                error = url_too_long(URL_CHARACTERS_MAX)
+                await answer(error.status, error.body)(scope, receive, send)
+                return
+            scope = {**scope, "path": raw_path.decode("latin-1")}
+        await self._app(scope, receive, send)
