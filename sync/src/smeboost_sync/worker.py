@@ -1,0 +1,137 @@
+"""The worker: takes jobs from the queue and runs the handler of their kind until it is told to stop.
+
+A worker that dies leaves its job in the queue; another one takes it when its heartbeat is older than
+`stale_seconds`, and the job's noted steps tell its handler what was done already.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from pgqueuer import Job as QueueEntry
+from pgqueuer import QueueManager, RetryRequested
+from pgqueuer.types import Channel
+from smeboost_shared.errors import NotSupported, SmeBoostError, StoreUnavailable
+from smeboost_shared.logs import get_logger
+
+from smeboost_sync.jobs import ENTRYPOINT, Jobs
+from smeboost_sync.models import Job, JobState
+from smeboost_sync.queue import CHANNEL, connect_worker, worker_queries_on
+from smeboost_sync.settings import JobSettings
+
+RECONNECT_SECONDS_MAX = 5.0
+RETRY_AFTER = timedelta(seconds=1)
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+)
+"""What a database that is away, or going away, looks like."""
+log = get_logger("worker")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a handler says that its job ended."""
+
+    state: JobState
+    result: dict[str, Any]
+
+
+Handler = Callable[[Job, Jobs], Awaitable[Ended]]
+
+
+class Worker:
+    """Runs jobs of the kinds that `handlers` names."""
+
+    def __init__(self, settings: JobSettings, jobs: Jobs, handlers: Mapping[str, Handler]) -> None:
+        self._settings = settings
+        self._jobs = jobs
+        self._handlers = handlers
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; a lost database is waited for."""
+        wait = 0.1
+        while not stop.is_set():
+            try:
+                await self._work(stop)
+            except LOST as exc:
+                log.warning("queue_lost", error=type(exc).__name__, wait_seconds=wait)
+                await _sleep_unless(stop, wait)
+                wait = min(wait * 2, RECONNECT_SECONDS_MAX)
+            else:
+                wait = 0.1
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        connection = await connect_worker(self._settings.database_url.get_secret_value())
+        manager = QueueManager(worker_queries_on(connection), Channel(CHANNEL))
+        manager.entrypoint(ENTRYPOINT)(self._take)
+        connection.add_termination_listener(_stopper(manager))
+        stopping = asyncio.create_task(_forward(stop, manager.shutdown))
+        try:
+            await manager.run(
+                dequeue_timeout=timedelta(seconds=self._settings.stale_seconds),
+                batch_size=max(self._settings.concurrent_jobs // 2, 1),
+                max_concurrent_tasks=self._settings.concurrent_jobs,
+                heartbeat_timeout=timedelta(seconds=self._settings.stale_seconds),
+            )
+        finally:
+            stopping.cancel()
+            connection.terminate()
+
+    async def _take(self, entry: QueueEntry) -> None:
+        try:
+            job = await self._jobs.start(UUID((entry.payload or b"").decode()))
+            if job is not None:
+                await self.run_job(job)
+        except StoreUnavailable as exc:
+            # The job is taken up again from its noted steps.
+            raise RetryRequested(delay=RETRY_AFTER, reason=exc.code) from exc
+
+    async def run_job(self, job: Job) -> None:
+        """Run one started job to its end and record it.
+
+        Raises:
+            StoreUnavailable: the end, or a step, could not be recorded.
+        """
+        try:
+            ended = await self._handler_of(job)(job, self._jobs)
+        except StoreUnavailable:
+            raise
+        except SmeBoostError as exc:
+            await self._jobs.finish(job.id, JobState.FAILED, error=exc.body())
+        except Exception:  # the outermost handler of a job: a bug ends the job, not the worker
+            log.exception("job_failed", job_id=str(job.id), kind=job.kind)
+            await self._jobs.finish(job.id, JobState.FAILED, error=SmeBoostError().body())
+        else:
+            await self._jobs.finish(job.id, ended.state, result=ended.result)
+
+    def _handler_of(self, job: Job) -> Handler:
+        handler = self._handlers.get(job.kind)
+        if handler is None:
+            raise NotSupported(f"This worker does not know jobs of kind {job.kind!r}.")
+        return handler
+
+
+def _stopper(manager: QueueManager) -> Callable[[asyncpg.Connection], None]:
+    """Stops the manager when its connection ends: it would wait for notifications that cannot come."""
+    return lambda _connection: manager.shutdown.set()
+
+
+async def _forward(stop: asyncio.Event, shutdown: asyncio.Event) -> None:
+    await stop.wait()
+    shutdown.set()
+
+
+async def _sleep_unless(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
