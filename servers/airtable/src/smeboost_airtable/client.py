@@ -1,0 +1,271 @@
+"""Airtable as typed calls: one method for one request, with a turn, a retry where that is safe, and a clear error.
+
+Rules of this room:
+
+- Every request waits for its turn in the base's budget; a 429 pauses the base.
+- A request that Airtable surely did not carry out (429) and a read that met a 503 are sent once more, when the wait
+  for that is within the longest wait. Nothing else is repeated.
+- A table is addressed by id or name; ids are checked before they become part of a URL.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from smeboost_shared.errors import (
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    VendorBadAnswer,
+)
+
+from smeboost_airtable.budget import InProcessBudget, RequestBudget
+from smeboost_airtable.explanations import Operation, explained, missing_base, no_table
+from smeboost_airtable.models import (
+    Base,
+    BasesAnswer,
+    DeletedAnswer,
+    FieldValues,
+    Record,
+    RecordsAnswer,
+    Table,
+    TablesAnswer,
+    UpsertAnswer,
+)
+from smeboost_airtable.refusals import Locate, Refusal
+from smeboost_airtable.schema import SchemaMemory, find_table
+from smeboost_airtable.settings import AirtableSettings
+from smeboost_airtable.transport import Request, Transport
+
+BATCH_RECORDS_MAX = 10
+"""Airtable's limit for one write or delete."""
+BASE_PAGES_MAX = 50
+"""A page of bases has 1,000."""
+RETRY_SECONDS = 1.0
+"""Wait before a read is repeated after a 503 without Retry-After."""
+TABLE_NAME_CHARACTERS_MAX = 255
+_BASE_ID = re.compile(r"app[A-Za-z0-9]{1,32}")
+_RECORD_ID = re.compile(r"rec[A-Za-z0-9]{1,32}")
+READ_RECORDS, WRITE_RECORDS, READ_SCHEMA = "data.records:read", "data.records:write", "schema.bases:read"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class AirtableClient:
+    """Airtable for one token. Use as an async context manager; it may be opened again after it was closed."""
+
+    def __init__(self, settings: AirtableSettings, budget: RequestBudget | None = None) -> None:
+        """`budget` may be shared with others; without one each opened client has its own."""
+        self.settings = settings
+        self._given_budget = budget
+        self._transport = Transport(settings)
+
+    async def __aenter__(self) -> "AirtableClient":
+        """Open the transport; nothing is asked yet."""
+        await self._transport.__aenter__()
+        self._budget = self._given_budget or InProcessBudget(
+            requests_per_second=self.settings.requests_per_second,
+            wait_seconds_max=self.settings.wait_seconds_max,
+        )
+        self._memory = SchemaMemory(self._read_bases, self._read_tables, seconds=self.settings.schema_seconds)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close the transport."""
+        await self._transport.__aexit__(*exc)
+
+    async def list_bases(self) -> list[Base]:
+        """All bases of the token, read now."""
+        return await self._memory.bases(not_older_than_seconds=0)
+
+    async def list_tables(self, base_id: str) -> list[Table]:
+        """The schema of a base, read now."""
+        await self._check_base(base_id)
+        return await self._memory.tables(base_id, not_older_than_seconds=0)
+
+    async def find_table(self, base_id: str, table_id: str) -> Table:
+        """A table's schema, perhaps from memory.
+
+        Raises:
+            NotFound: the base has no such table.
+        """
+        await self._check_base(base_id)
+        table = find_table(await self._memory.tables(base_id), table_id)
+        if table is None:
+            tables = await self.list_tables(base_id)
+            table = find_table(tables, table_id)
+            if table is None:
+                raise no_table(table_id, tables)
+        return table
+
+    async def list_records(
+        self, base_id: str, table_id: str, query: dict[str, object], *, locate: Locate
+    ) -> RecordsAnswer:
+        """One page. `query` has Airtable's names: pageSize, filterByFormula, sort, fields, view, offset."""
+        path = await self._table_path(base_id, table_id)
+        # The POST form has no limit of 16,000 characters, which a formula or a list of fields may pass.
+        request = Request(method="POST", path=(*path, "listRecords"), body=query)
+        operation = Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, locate=locate)
+        return await self._ask(operation, RecordsAnswer)
+
+    async def get_record(self, base_id: str, table_id: str, record_id: str) -> Record:
+        """One record. Airtable finds it in any table of the base."""
+        check_record_id(record_id, "record_id")
+        path = await self._table_path(base_id, table_id)
+        request = Request(method="GET", path=(*path, record_id))
+        return await self._ask(
+            Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, record_id=record_id),
+            Record,
+        )
+
+    async def create_records(
+        self, base_id: str, table_id: str, records: Sequence[FieldValues], *, typecast: bool, locate: Locate
+    ) -> list[Record]:
+        """Create up to 10 records; all or none."""
+        body: dict[str, object] = {"records": [{"fields": fields} for fields in records], "typecast": typecast}
+        answer = await self._write("POST", base_id, table_id, body, RecordsAnswer, locate=locate, creates=True)
+        return answer.records
+
+    async def update_records(
+        self,
+        base_id: str,
+        table_id: str,
+        records: Sequence[tuple[str, FieldValues]],
+        *,
+        replace: bool,
+        typecast: bool,
+        locate: Locate,
+    ) -> list[Record]:
+        """Change up to 10 records; all or none. `replace` also clears every field that is not given."""
+        changes = [{"id": record_id, "fields": fields} for record_id, fields in records]
+        body: dict[str, object] = {"records": changes, "typecast": typecast}
+        method = "PUT" if replace else "PATCH"
+        return (await self._write(method, base_id, table_id, body, RecordsAnswer, locate=locate)).records
+
+    async def upsert_records(
+        self,
+        base_id: str,
+        table_id: str,
+        records: Sequence[FieldValues],
+        *,
+        merge_on: Sequence[str],
+        typecast: bool,
+        locate: Locate,
+    ) -> UpsertAnswer:
+        """Change the records that match on `merge_on` and create the others, up to 10; all or none."""
+        body: dict[str, object] = {
+            "records": [{"fields": fields} for fields in records],
+            "performUpsert": {"fieldsToMergeOn": list(merge_on)},
+            "typecast": typecast,
+        }
+        return await self._write("PATCH", base_id, table_id, body, UpsertAnswer, locate=locate, creates=True)
+
+    async def delete_records(
+        self, base_id: str, table_id: str, record_ids: Sequence[str], *, locate: Locate
+    ) -> list[str]:
+        """Delete up to 10 records; all or none."""
+        path = await self._table_path(base_id, table_id)
+        request = Request(method="DELETE", path=path, params={"records[]": list(record_ids)}, writes=True)
+        operation = Operation(request=request, scope=WRITE_RECORDS, base_id=base_id, table_id=table_id, locate=locate)
+        answer = await self._ask(operation, DeletedAnswer)
+        return [record.id for record in answer.records if record.deleted]
+
+    async def _write(
+        self,
+        method: Literal["POST", "PATCH", "PUT"],
+        base_id: str,
+        table_id: str,
+        body: dict[str, object],
+        model: type[Model],
+        *,
+        locate: Locate,
+        creates: bool = False,
+    ) -> Model:
+        path = await self._table_path(base_id, table_id)
+        operation = Operation(
+            request=Request(method=method, path=path, body=body, writes=True),
+            scope=WRITE_RECORDS,
+            base_id=base_id,
+            table_id=table_id,
+            creates=creates,
+            locate=locate,
+        )
+        return await self._ask(operation, model)
+
+    async def _read_bases(self) -> list[Base]:
+        bases: list[Base] = []
+        params: dict[str, str | list[str]] = {}
+        for _ in range(BASE_PAGES_MAX):
+            request = Request(method="GET", path=("meta", "bases"), params=params)
+            page = await self._ask(Operation(request=request, scope=READ_SCHEMA), BasesAnswer)
+            bases += page.bases
+            if not page.offset:
+                return bases
+            params = {"offset": page.offset}
+        raise VendorBadAnswer("Airtable's list of bases does not end.")
+
+    async def _read_tables(self, base_id: str) -> list[Table]:
+        request = Request(method="GET", path=("meta", "bases", base_id, "tables"))
+        return (await self._ask(Operation(request=request, scope=READ_SCHEMA, base_id=base_id), TablesAnswer)).tables
+
+    async def _ask(self, operation: Operation, model: type[Model]) -> Model:
+        try:
+            answer = await self._send(operation)
+        except Refusal as refusal:
+            token = self.settings.api_key.get_secret_value()
+            raise await explained(refusal, operation, self._memory, token) from refusal
+        try:
+            return model.model_validate(answer)
+        except ValidationError as exc:
+            if operation.request.writes:
+                raise OutcomeUnknown("Airtable took the write, but we do not understand its answer.") from exc
+            raise VendorBadAnswer from exc
+
+    async def _send(self, operation: Operation) -> object:
+        for last in (False, True):
+            await self._budget.wait_turn(operation.base_id)
+            try:
+                return await self._transport.send(operation.request)
+            except Refusal as refusal:
+                if not await self._may_repeat(refusal, operation) or last:
+                    raise
+        raise AssertionError("the second attempt returns or raises")
+
+    async def _may_repeat(self, refusal: Refusal, operation: Operation) -> bool:
+        if refusal.is_rate_limit:
+            if refusal.retry_after_seconds is None:
+                refusal.retry_after_seconds = self.settings.pause_seconds
+            await self._budget.pause(operation.base_id, refusal.retry_after_seconds)
+            return refusal.retry_after_seconds <= self.settings.wait_seconds_max
+        if refusal.status != 503 or operation.request.writes:
+            return False
+        wait = RETRY_SECONDS if refusal.retry_after_seconds is None else refusal.retry_after_seconds
+        if wait > self.settings.wait_seconds_max:
+            return False
+        await asyncio.sleep(wait)
+        return True
+
+    async def _table_path(self, base_id: str, table_id: str) -> tuple[str, str]:
+        await self._check_base(base_id)
+        if table_id in ("", ".", "..") or len(table_id) > TABLE_NAME_CHARACTERS_MAX or not table_id.isprintable():
+            problem = FieldProblem(field="table_id", message="must be a table's id or name; list_tables shows them")
+            raise InvalidInput("The table is not valid.", errors=[problem])
+        return base_id, table_id
+
+    async def _check_base(self, base_id: str) -> None:
+        # What has another shape is surely no base, and must not become part of a path.
+        if not _BASE_ID.fullmatch(base_id):
+            hint = "A base id looks like appXXXXXXXXXXXXXX; list_bases shows them."
+            problem = FieldProblem(field="base_id", message="is not a base id")
+            raise await missing_base(base_id, self._memory) or NotFound(
+                f"There is no base {base_id[:80]!r}.", hint=hint, errors=[problem]
+            )
+
+
+def check_record_id(record_id: str, field: str) -> None:
+    if not _RECORD_ID.fullmatch(record_id):
+        problem = FieldProblem(field=field, message="is not a record id such as recXXXXXXXXXXXXXX")
+        raise InvalidInput("The record id is not valid.", errors=[problem])

@@ -1,0 +1,47 @@
+"""Cursors: Airtable's offset, bound to the call it came from.
+
+An offset continues one list only (Airtable's "List records" page asks for every other parameter again), so a
+cursor carries a digest of those parameters; with others it is refused instead of giving a mixture.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+
+from smeboost_shared.errors import FieldProblem, InvalidInput
+
+DIGEST_BYTES = 12
+CURSOR_CHARACTERS_MAX = 1_000
+
+
+def write_cursor(offset: str, parameters: object) -> str:
+    """An opaque cursor for `offset` of the list that `parameters` (JSON values) describe."""
+    return base64.urlsafe_b64encode(_digest(parameters) + offset.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, parameters: object) -> str:
+    """The offset in `cursor`.
+
+    Raises:
+        InvalidInput: it is not a cursor, or belongs to a list with other parameters.
+    """
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        offset = packed[DIGEST_BYTES:].decode()
+    except (binascii.Error, ValueError):
+        raise _invalid("is not a cursor that list_records gave") from None
+    if not offset or not offset.isprintable() or len(cursor) > CURSOR_CHARACTERS_MAX:
+        raise _invalid("is not a cursor that list_records gave")
+    if packed[:DIGEST_BYTES] != _digest(parameters):
+        raise _invalid("belongs to a call with other arguments; repeat them unchanged, or start again without it")
+    return offset
+
+
+def _digest(parameters: object) -> bytes:
+    text = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()[:DIGEST_BYTES]
+
+
+def _invalid(message: str) -> InvalidInput:
+    return InvalidInput("The cursor is not valid.", errors=[FieldProblem(field="cursor", message=message)])

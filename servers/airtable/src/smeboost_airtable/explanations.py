@@ -1,0 +1,113 @@
+"""Makes a refusal useful: which argument it is about, what the right name may be, what is missing.
+
+Looking things up costs requests and may itself be forbidden; then the error stays as plain as Airtable's.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from smeboost_shared.errors import FieldProblem, NotFound, SmeBoostError
+
+from smeboost_airtable.models import Base, Table
+from smeboost_airtable.refusals import UNKNOWN_NAME_TYPES, Locate, Refusal, error_for, token_diagnosis
+from smeboost_airtable.schema import FRESH_SECONDS, SchemaMemory, did_you_mean, find_table
+from smeboost_airtable.transport import Request
+
+Found = TypeVar("Found")
+
+
+def nowhere(_name: str) -> list[str]:
+    """A `Locate` for a request without names."""
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """A request, and what has to be known to explain its failure; `base_id` is empty for the whole account."""
+
+    request: Request
+    scope: str
+    base_id: str = ""
+    table_id: str | None = None
+    record_id: str | None = None
+    creates: bool = False
+    locate: Locate = nowhere
+
+
+async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory, token: str) -> SmeBoostError:
+    """The error of ours for `refusal`, with the fix where we can tell it."""
+    error = error_for(refusal, locate=operation.locate, scope=operation.scope, creates=operation.creates)
+    if refusal.status == 401:
+        error.hint = token_diagnosis(token)
+    elif refusal.may_mean_missing and operation.base_id:
+        return await _missing(operation, memory) or error
+    elif refusal.type in UNKNOWN_NAME_TYPES and operation.table_id:
+        error.hint = await _closest_names(refusal, operation, operation.table_id, memory) or error.hint
+    return error
+
+
+async def missing_base(base_id: str, memory: SchemaMemory) -> NotFound | None:
+    """The error for a base that the token does not see; None when it does see it or cannot list bases."""
+    bases = await _if_readable(memory.bases(not_older_than_seconds=FRESH_SECONDS))
+    if bases is None or any(base.id == base_id for base in bases):
+        return None
+    hint = _base_hint(base_id, bases) or "list_bases shows those that the token was granted."
+    return NotFound(f"There is no base {base_id!r}.", hint=hint, errors=[_unknown("base_id")])
+
+
+async def missing_table(base_id: str, table_id: str, memory: SchemaMemory) -> NotFound | None:
+    """The error for a table that the base does not have; None when it has it or its schema cannot be read."""
+    tables = await _if_readable(memory.tables(base_id, not_older_than_seconds=FRESH_SECONDS))
+    if tables is None or find_table(tables, table_id):
+        return None
+    return no_table(table_id, tables)
+
+
+def no_table(table_id: str, tables: list[Table]) -> NotFound:
+    """The error for a table that is not among `tables`."""
+    names = [name for table in tables for name in (table.name, table.id)]
+    hint = did_you_mean(table_id, names) or "list_tables shows the tables of the base."
+    return NotFound(f"There is no table {table_id!r} in this base.", hint=hint, errors=[_unknown("table_id")])
+
+
+async def _missing(operation: Operation, memory: SchemaMemory) -> SmeBoostError | None:
+    if no_base := await missing_base(operation.base_id, memory):
+        return no_base
+    if operation.table_id and (missing := await missing_table(operation.base_id, operation.table_id, memory)):
+        return missing
+    if operation.record_id:
+        message = f"There is no record {operation.record_id} in this table, or the token may not see it."
+        return NotFound(message, errors=[_unknown("record_id")])
+    return None
+
+
+async def _closest_names(refusal: Refusal, operation: Operation, table_id: str, memory: SchemaMemory) -> str:
+    tables = await _if_readable(memory.tables(operation.base_id, not_older_than_seconds=FRESH_SECONDS))
+    table = find_table(tables or [], table_id)
+    if table is None:
+        return ""
+    of_views = refusal.type.startswith("VIEW_")
+    names = [item.name for item in (table.views if of_views else table.fields)]
+    closest = [did_you_mean(name, names) for name in refusal.names]
+    listing = "" if any(closest) else f"list_tables shows the {'views' if of_views else 'fields'} of the table."
+    return " ".join(filter(None, [*closest, listing]))
+
+
+def _base_hint(base_id: str, bases: list[Base]) -> str:
+    named = [base.id for base in bases if base.name.casefold() == base_id.casefold()]
+    if named:
+        return f"That is a name; the base's id is {named[0]}."
+    return did_you_mean(base_id, [name for base in bases for name in (base.id, base.name)])
+
+
+def _unknown(field: str) -> FieldProblem:
+    return FieldProblem(field=field, message="is not known to Airtable, or hidden from the token")
+
+
+async def _if_readable(reading: Awaitable[Found]) -> Found | None:
+    """What can be read; a second failure must not hide the first."""
+    try:
+        return await reading
+    except SmeBoostError:
+        return None

@@ -1,0 +1,166 @@
+"""What the tools take and give.
+
+Airtable's camelCase is read through validation aliases; what leaves this server has the names below.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_serializer
+from smeboost_shared.errors import ErrorBody
+
+FieldValues = dict[str, JsonValue]
+
+
+class Answer(BaseModel):
+    """Base of everything read from Airtable: frozen; keys that we do not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, validate_by_name=True)
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class Base(Answer):
+    """A base the token may use; `permission_level` is none, read, comment, edit or create."""
+
+    id: str
+    name: str
+    permission_level: str = Field(validation_alias="permissionLevel")
+
+
+class TableField(Answer):
+    """A field. `options` depends on `type`, e.g. `choices` of a select, `linkedTableId` of a link."""
+
+    id: str
+    name: str
+    type: str
+    description: str | None = Field(None, exclude_if=_is_none)
+    options: dict[str, JsonValue] | None = Field(None, exclude_if=_is_none)
+
+
+class View(Answer):
+    id: str
+    name: str
+    type: str
+
+
+class Table(Answer):
+    id: str
+    name: str
+    description: str | None = Field(None, exclude_if=_is_none)
+    primary_field_id: str = Field(validation_alias="primaryFieldId")
+    fields: list[TableField]
+    views: list[View] = []
+
+
+class Record(Answer):
+    """A record; empty cells are absent from `fields`."""
+
+    id: str
+    created_time: str = Field(validation_alias="createdTime")
+    fields: FieldValues
+
+
+class Deleted(Answer):
+    id: str
+    deleted: bool
+
+
+# What Airtable's endpoints answer with.
+
+
+class BasesAnswer(Answer):
+    bases: list[Base]
+    offset: str | None = None
+
+
+class TablesAnswer(Answer):
+    tables: list[Table]
+
+
+class RecordsAnswer(Answer):
+    records: list[Record]
+    offset: str | None = None
+
+
+class UpsertAnswer(Answer):
+    records: list[Record]
+    created: list[str] = Field(validation_alias="createdRecords")
+    updated: list[str] = Field(validation_alias="updatedRecords")
+
+
+class DeletedAnswer(Answer):
+    records: list[Deleted]
+
+
+# What the tools take.
+
+
+class Input(BaseModel):
+    """Base of every argument with parts: an unknown part is an error, never dropped."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sort(Input):
+    field: Annotated[str, Field(min_length=1)]
+    direction: Literal["asc", "desc"] = "asc"
+
+
+class NewRecord(Input):
+    fields: FieldValues
+
+
+class RecordChange(Input):
+    id: str
+    fields: FieldValues
+
+
+# What the tools give.
+
+
+class BaseList(BaseModel):
+    bases: list[Base]
+
+
+class TableList(BaseModel):
+    tables: list[Table]
+
+
+class RecordPage(BaseModel):
+    """One page; `cursor` is null on the last."""
+
+    records: list[Record]
+    cursor: str | None = None
+
+
+class Failure(BaseModel):
+    """An item that was surely not written; `index` is its place in the call, from 0."""
+
+    index: int
+    error: ErrorBody
+
+    @field_serializer("error")
+    def _without_nulls(self, error: ErrorBody) -> dict[str, JsonValue]:
+        return error.model_dump(mode="json", exclude_none=True)
+
+
+class Outcome(BaseModel):
+    """`failed` were surely not written; `unknown` (places in the call) may have been: look before repeating."""
+
+    failed: list[Failure] = []
+    unknown: list[int] = []
+
+
+class WriteOutcome(Outcome):
+    records: list[Record]
+
+
+class UpsertOutcome(WriteOutcome):
+    created: list[str]
+    updated: list[str]
+
+
+class DeleteOutcome(Outcome):
+    deleted: list[str]

@@ -1,0 +1,93 @@
+"""Free text search, compiled to Airtable's formula language.
+
+Rules of this room:
+
+- What the caller typed stands only inside a string literal: backslashes, quotes and line breaks are escaped.
+- Fields are named by id, so no field name can break the formula.
+- A computed cell that holds an error must not hide its record, so computed fields are guarded with ISERROR.
+"""
+
+import re
+
+from smeboost_shared.errors import FieldProblem, InvalidInput
+
+from smeboost_airtable.models import Table, TableField
+
+_TEXT_TYPES = frozenset(
+    {
+        "singleLineText",
+        "multilineText",
+        "richText",
+        "email",
+        "url",
+        "phoneNumber",
+        "singleSelect",
+        "multipleSelects",
+        "multipleRecordLinks",
+        "singleCollaborator",
+        "multipleCollaborators",
+        "barcode",
+        "externalSyncSource",
+    }
+)
+_COMPUTED_TYPES = frozenset({"formula", "rollup", "multipleLookupValues"})
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+# A string, a field reference, or a parenthesis: what decides whether a formula ends where it should.
+_FORMULA_PARTS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{(?:[^}\\]|\\.)*\}|[()'"{}]""", re.DOTALL)
+
+
+def search_formula(search: str, table: Table) -> str:
+    """The formula that keeps the records of `table` in which any text-like field contains `search`, in any case.
+
+    Raises:
+        InvalidInput: nothing to search for, or no field to search in.
+    """
+    if not search.strip():
+        raise _invalid("search", "has no text")
+    needle = f"LOWER({string_literal(search.strip())})"
+    found = [f"FIND({needle}, LOWER({_text_of(field)}))" for field in table.fields if _is_text(field)]
+    if not found:
+        raise _invalid("search", f"table {table.name!r} has no text field to search in; use formula")
+    return f"OR({', '.join(found)})"
+
+
+def both(formula: str, search: str) -> str:
+    """The formula that keeps what both keep.
+
+    Raises:
+        InvalidInput: `formula` does not end where it should, so it cannot stand inside another.
+    """
+    depth = 0
+    for part in _FORMULA_PARTS.findall(formula):
+        depth += {"(": 1, ")": -1}.get(part, 0)
+        if depth < 0 or part in ("'", '"', "{", "}"):
+            break
+    else:
+        if depth == 0:
+            return f"AND({formula}, {search})"
+    raise _invalid("formula", "has a quote, brace or parenthesis without its partner")
+
+
+def string_literal(text: str) -> str:
+    """`text` as a string of the formula language."""
+    return '"' + "".join(_ESCAPES.get(character, character) for character in text) + '"'
+
+
+def _is_text(field: TableField) -> bool:
+    return field.type in _TEXT_TYPES or _is_computed_text(field)
+
+
+def _is_computed_text(field: TableField) -> bool:
+    if field.type not in _COMPUTED_TYPES:
+        return False
+    result = (field.options or {}).get("result")
+    return not isinstance(result, dict) or result.get("type") in _TEXT_TYPES
+
+
+def _text_of(field: TableField) -> str:
+    text = f'{{{field.id}}} & ""'
+    return f'IF(ISERROR({{{field.id}}}), "", {text})' if field.type in _COMPUTED_TYPES else text
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"The {field} is not valid.", errors=[FieldProblem(field=field, message=message)])

@@ -1,0 +1,104 @@
+"""Settings of the Airtable server, each with the limit it names.
+
+Sources of the defaults: Airtable's "Rate limits" page (5 requests a second for a base, 30 s after a 429).
+"""
+
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from smeboost_shared.settings import Settings
+
+
+class AirtableSettings(Settings):
+    """MCP server for the Airtable Web API: bases, schema and records."""
+
+    api_key: SecretStr = Field(
+        validation_alias="AIRTABLE_API_KEY",
+        description="personal access token, made at https://airtable.com/create/tokens",
+    )
+    endpoint_url: str = Field(
+        "https://api.airtable.com",
+        validation_alias="AIRTABLE_ENDPOINT_URL",
+        description="where the API is, without /v0 (default: https://api.airtable.com)",
+    )
+    requests_per_second: float = Field(
+        5,
+        gt=0,
+        le=10_000,
+        validation_alias="AIRTABLE_REQUESTS_PER_SECOND",
+        description="most requests a second to one base (default: 5, Airtable's limit)",
+    )
+    wait_seconds_max: float = Field(
+        10,
+        ge=0,
+        le=300,
+        validation_alias="AIRTABLE_WAIT_SECONDS_MAX",
+        description="longest wait for a turn before a call fails as rate_limited (default: 10)",
+    )
+    pause_seconds: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        validation_alias="AIRTABLE_PAUSE_SECONDS",
+        description="pause of a base after a 429 without Retry-After (default: 30, Airtable's rule)",
+    )
+    connect_timeout_seconds: float = Field(
+        5, gt=0, le=60, validation_alias="AIRTABLE_CONNECT_TIMEOUT_SECONDS", description="default: 5"
+    )
+    read_timeout_seconds: float = Field(
+        30,
+        gt=0,
+        le=300,
+        validation_alias="AIRTABLE_READ_TIMEOUT_SECONDS",
+        description="longest silence while an answer is awaited (default: 30)",
+    )
+    answer_timeout_seconds: float = Field(
+        60,
+        gt=0,
+        le=600,
+        validation_alias="AIRTABLE_ANSWER_TIMEOUT_SECONDS",
+        description="longest time for a whole answer (default: 60)",
+    )
+    answer_bytes_max: int = Field(
+        67_108_864,
+        gt=0,
+        validation_alias="AIRTABLE_ANSWER_BYTES_MAX",
+        description="largest answer that is read (default: 64 MiB)",
+    )
+    threads_max: int = Field(
+        32,
+        ge=1,
+        le=256,
+        validation_alias="AIRTABLE_THREADS_MAX",
+        description="most requests in flight at once (default: 32)",
+    )
+    records_per_call_max: int = Field(
+        1_000,
+        ge=1,
+        le=100_000,
+        validation_alias="AIRTABLE_RECORDS_PER_CALL_MAX",
+        description="most records one tool call may write or delete (default: 1000)",
+    )
+    schema_seconds: float = Field(
+        60,
+        ge=0,
+        le=3600,
+        validation_alias="AIRTABLE_SCHEMA_SECONDS",
+        description="how long a base's schema is remembered (default: 60)",
+    )
+
+    @field_validator("api_key")
+    @classmethod
+    def _is_a_header_value(cls, token: SecretStr) -> SecretStr:
+        text = token.get_secret_value().strip()
+        if not text or not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("must be one line of printable ASCII without spaces; copy the token again")
+        return SecretStr(text)
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _is_an_http_url(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be an http or https URL such as https://api.airtable.com")
+        return url.strip().rstrip("/").removesuffix("/v0")

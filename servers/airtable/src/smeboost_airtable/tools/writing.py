@@ -1,0 +1,178 @@
+"""Tools that change records. Any number up to the limit is taken and sent in Airtable's batches of 10."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+
+from fastmcp import Context, FastMCP
+from pydantic import Field
+from smeboost_shared.errors import FieldProblem, InvalidInput
+from smeboost_shared.toolkit import CREATE, DELETE, UPDATE
+
+from smeboost_airtable.arguments import BaseId, TableId, Typecast
+from smeboost_airtable.batches import ReportProgress, check_size, check_unique, places_of, write_in_batches
+from smeboost_airtable.client import AirtableClient, check_record_id
+from smeboost_airtable.models import (
+    DeleteOutcome,
+    FieldValues,
+    NewRecord,
+    Record,
+    RecordChange,
+    UpsertAnswer,
+    UpsertOutcome,
+    WriteOutcome,
+)
+
+MERGE_FIELDS_MAX = 3
+"""Airtable's limit."""
+
+NewRecords = Annotated[list[NewRecord], Field(min_length=1, description="Field values by field name or id")]
+ChangedRecords = Annotated[list[RecordChange], Field(min_length=1, description="null clears a cell")]
+
+
+def register(mcp: FastMCP, client: AirtableClient) -> None:
+    """Offer the tools of this family."""
+    limit = client.settings.records_per_call_max
+    _offer_create(mcp, client, limit)
+    _offer_update(mcp, client, limit)
+    _offer_upsert(mcp, client, limit)
+    _offer_delete(mcp, client, limit)
+
+
+def _offer_create(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
+    @mcp.tool(annotations=CREATE, title="Create records")
+    async def create_records(
+        *, base_id: BaseId, table_id: TableId, records: NewRecords, ctx: Context, typecast: Typecast = False
+    ) -> WriteOutcome:
+        """Create records, in batches of 10 that succeed or fail as a whole."""
+        check_size("records", len(records), limit)
+
+        async def write(batch: Sequence[FieldValues], first: int) -> list[Record]:
+            locate = partial(places_of, records=batch, first=first)
+            return await client.create_records(base_id, table_id, batch, typecast=typecast, locate=locate)
+
+        done = await write_in_batches([record.fields for record in records], write, _progress(ctx))
+        written = [record for answer in done.answers for record in answer]
+        return WriteOutcome(records=written, failed=done.failed, unknown=done.unknown)
+
+
+def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
+    @mcp.tool(annotations=UPDATE, title="Update records")
+    async def update_records(
+        *,
+        base_id: BaseId,
+        table_id: TableId,
+        records: ChangedRecords,
+        ctx: Context,
+        replace: Annotated[bool, Field(description="Also clear every field that is not given")] = False,
+        typecast: Typecast = False,
+    ) -> WriteOutcome:
+        """Change the given fields of records, in batches of 10 that succeed or fail as a whole."""
+        check_size("records", len(records), limit)
+        for index, record in enumerate(records):
+            check_record_id(record.id, f"records.{index}.id")
+        check_unique("records.{}.id", [record.id for record in records])
+
+        async def write(batch: Sequence[RecordChange], first: int) -> list[Record]:
+            def locate(name: str) -> list[str]:
+                by_id = [f"records.{index}.id" for index, record in enumerate(batch, first) if record.id == name]
+                return by_id or places_of(name, [record.fields for record in batch], first)
+
+            changes = [(record.id, record.fields) for record in batch]
+            return await client.update_records(
+                base_id, table_id, changes, replace=replace, typecast=typecast, locate=locate
+            )
+
+        done = await write_in_batches(records, write, _progress(ctx))
+        written = [record for answer in done.answers for record in answer]
+        return WriteOutcome(records=written, failed=done.failed, unknown=done.unknown)
+
+
+def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
+    @mcp.tool(annotations=UPDATE, title="Upsert records")
+    async def upsert_records(
+        *,
+        base_id: BaseId,
+        table_id: TableId,
+        records: NewRecords,
+        merge_on: Annotated[
+            list[str],
+            Field(min_length=1, max_length=MERGE_FIELDS_MAX, description="Fields whose values identify a record"),
+        ],
+        ctx: Context,
+        typecast: Typecast = False,
+    ) -> UpsertOutcome:
+        """Update the records that match on merge_on and create the others, in batches of 10."""
+        check_size("records", len(records), limit)
+        check_merge_values(records, merge_on)
+
+        async def write(batch: Sequence[FieldValues], first: int) -> UpsertAnswer:
+            def locate(name: str) -> list[str]:
+                in_merge_on = [f"merge_on.{index}" for index, field in enumerate(merge_on) if field == name]
+                return in_merge_on or places_of(name, batch, first)
+
+            return await client.upsert_records(
+                base_id, table_id, batch, merge_on=merge_on, typecast=typecast, locate=locate
+            )
+
+        done = await write_in_batches([record.fields for record in records], write, _progress(ctx))
+        return UpsertOutcome(
+            records=[record for answer in done.answers for record in answer.records],
+            created=[record_id for answer in done.answers for record_id in answer.created],
+            updated=[record_id for answer in done.answers for record_id in answer.updated],
+            failed=done.failed,
+            unknown=done.unknown,
+        )
+
+
+def _offer_delete(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
+    @mcp.tool(annotations=DELETE, title="Delete records")
+    async def delete_records(
+        *,
+        base_id: BaseId,
+        table_id: TableId,
+        record_ids: Annotated[list[str], Field(min_length=1)],
+        ctx: Context,
+    ) -> DeleteOutcome:
+        """Delete records for good, in batches of 10 that succeed or fail as a whole."""
+        check_size("record_ids", len(record_ids), limit)
+        for index, record_id in enumerate(record_ids):
+            check_record_id(record_id, f"record_ids.{index}")
+        check_unique("record_ids.{}", record_ids)
+
+        async def write(batch: Sequence[str], first: int) -> list[str]:
+            def locate(name: str) -> list[str]:
+                which = [f"record_ids.{index}" for index, record_id in enumerate(batch, first) if record_id == name]
+                return which or [f"record_ids.{first}-{first + len(batch) - 1}"]
+
+            return await client.delete_records(base_id, table_id, batch, locate=locate)
+
+        done = await write_in_batches(record_ids, write, _progress(ctx))
+        deleted = [record_id for answer in done.answers for record_id in answer]
+        return DeleteOutcome(deleted=deleted, failed=done.failed, unknown=done.unknown)
+
+
+def check_merge_values(records: Sequence[NewRecord], merge_on: Sequence[str]) -> None:
+    """Each record has every merge field, and no two mean the same record: which wins would depend on the batches.
+
+    Raises:
+        InvalidInput: names the record and the field.
+    """
+    keys: list[str] = []
+    for index, record in enumerate(records):
+        if missing := [field for field in merge_on if field not in record.fields]:
+            place = f"records.{index}.fields.{missing[0]}"
+            problem = FieldProblem(field=place, message="is needed, because merge_on names it")
+            raise InvalidInput("A record lacks a merge field.", errors=[problem])
+        values = [record.fields[field] for field in merge_on]
+        # A null never matches and always creates, so two of them are no contradiction.
+        keys.append(f"null {index}" if None in values else json.dumps(values, sort_keys=True))
+    check_unique("records.{}", keys)
+
+
+def _progress(ctx: Context) -> ReportProgress:
+    async def report(done: int, total: int) -> None:
+        await ctx.report_progress(done, total, f"{done} of {total} records")
+
+    return report

@@ -1,0 +1,222 @@
+"""One request to Airtable, sent by pyairtable from a bounded pool of threads.
+
+Rules of this room:
+
+- Only here are pyairtable and requests imported, and only here do their exceptions become ours.
+- pyairtable's own retries are off, because they repeat writes too.
+- Nothing is followed and nothing is guessed: a redirect is an error, `.netrc` is not read, a loopback endpoint is
+  asked without a proxy, and an answer has a largest size and a longest time.
+- A write whose answer does not arrive is `OutcomeUnknown`, unless the request surely never left.
+"""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from io import BytesIO
+from typing import Literal, cast
+from urllib.parse import quote, urlsplit
+
+import requests
+from pyairtable import Api
+from pyairtable.api.api import TimeoutTuple
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from smeboost_shared.errors import (
+    OutcomeUnknown,
+    RateLimited,
+    SmeBoostError,
+    VendorBadAnswer,
+    VendorTimeout,
+    VendorUnavailable,
+)
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.response import BaseHTTPResponse
+
+from smeboost_airtable.refusals import Refusal
+from smeboost_airtable.settings import AirtableSettings
+
+CHUNK_BYTES = 65_536
+RETRY_AFTER_SECONDS_MAX = 3_600
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request; `path` holds the unquoted segments after `/v0`."""
+
+    method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+    path: tuple[str, ...]
+    params: dict[str, str | list[str]] | None = None
+    body: dict[str, object] | None = None
+    writes: bool = False
+
+
+class Transport:
+    """Sends requests. Use as an async context manager; it may be opened again after it was closed."""
+
+    def __init__(self, settings: AirtableSettings) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+        self._api: Api | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._slots = threading.Semaphore(settings.threads_max)
+
+    async def __aenter__(self) -> "Transport":
+        """Make the session and the (empty) pool of threads."""
+        self._api = _api(self._settings)
+        self._threads = ThreadPoolExecutor(self._settings.threads_max, thread_name_prefix="airtable")
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Close idle connections; a request under way ends by its own timeout."""
+        api, threads = self._opened()
+        self._api = self._threads = None
+        threads.shutdown(wait=False)
+        api.session.close()
+
+    async def send(self, request: Request) -> object:
+        """The decoded answer.
+
+        Raises:
+            Refusal: Airtable answered with an error.
+            RateLimited: too many requests of ours are under way.
+            VendorUnavailable, VendorTimeout, VendorBadAnswer: a read has no answer, or none that we understand.
+            OutcomeUnknown: a write has none.
+        """
+        api, threads = self._opened()
+        # As many slots as threads: a request that got its turn is sent now and never queues past it.
+        if not self._slots.acquire(blocking=False):
+            raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
+        future = threads.submit(_send, api, request)
+        future.add_done_callback(lambda _future: self._slots.release())
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), self._settings.answer_timeout_seconds)
+        except TimeoutError:
+            raise _no_answer(request, VendorTimeout()) from None
+
+    def _opened(self) -> tuple[Api, ThreadPoolExecutor]:
+        if self._api is None or self._threads is None:
+            raise RuntimeError("The Airtable client is not open.")
+        return self._api, self._threads
+
+
+def _send(api: Api, request: Request) -> object:
+    url = api.build_url(*(quote(segment, safe="") for segment in request.path))
+    try:
+        return cast(object, api.request(request.method, url, params=request.params, json=request.body))
+    except (requests.RequestException, HTTPError, ValueError, RecursionError) as exc:
+        raise _translated(exc, request) from exc
+
+
+def _translated(exc: Exception, request: Request) -> SmeBoostError:
+    if _never_left(exc):
+        return VendorUnavailable("Airtable cannot be reached.", hint="Check the network and AIRTABLE_ENDPOINT_URL.")
+    if any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in _causes(exc)):
+        return _no_answer(request, VendorTimeout())
+    if isinstance(exc, ValueError | RecursionError | _AnswerTooLarge) and not isinstance(exc, requests.ConnectionError):
+        return _no_answer(request, VendorBadAnswer())
+    return _no_answer(request, VendorUnavailable("The connection to Airtable was cut."))
+
+
+def _no_answer(request: Request, read_error: SmeBoostError) -> SmeBoostError:
+    if not request.writes:
+        return read_error
+    return OutcomeUnknown(
+        "Airtable did not confirm the write; it may or may not have happened.",
+        hint="Look at the records before you repeat it.",
+    )
+
+
+def _never_left(exc: Exception) -> bool:
+    """Whether the connection failed before any byte of the request was sent."""
+    kinds = (requests.ConnectTimeout, NewConnectionError, requests.exceptions.ProxyError, ssl.SSLCertVerificationError)
+    return any(isinstance(cause, kinds) for cause in _causes(exc))
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    """`exc` and what it was made from; requests and urllib3 also keep a cause in `args` or `reason`."""
+    pending: list[object] = [exc]
+    seen: set[int] = set()
+    while pending:
+        found = pending.pop()
+        if isinstance(found, BaseException) and id(found) not in seen:
+            seen.add(id(found))
+            yield found
+            pending += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]
+
+
+class _AnswerTooLarge(Exception):
+    """More bytes than `answer_bytes_max`."""
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Reads each answer at once, up to a limit; requests itself knows none."""
+
+    def __init__(self, settings: AirtableSettings) -> None:
+        super().__init__(pool_maxsize=settings.threads_max, max_retries=0)
+        self._bytes_max = settings.answer_bytes_max
+
+    def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
+        response = super().build_response(req, resp)
+        body = BytesIO()
+        for chunk in resp.stream(CHUNK_BYTES, decode_content=True):
+            if body.tell() + len(chunk) > self._bytes_max:
+                resp.close()
+                raise _AnswerTooLarge
+            body.write(chunk)
+        body.seek(0)
+        response.raw = body
+        return response
+
+
+class _Bearer(AuthBase):
+    """Sets the token on each request; without it requests would prefer what `.netrc` says."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        r.headers["Authorization"] = f"Bearer {self._token}"
+        return r
+
+
+def _api(settings: AirtableSettings) -> Api:
+    token = settings.api_key.get_secret_value()
+    timeout = cast(TimeoutTuple, (settings.connect_timeout_seconds, settings.read_timeout_seconds))
+    api = Api(token, timeout=timeout, retry_strategy=None, endpoint_url=settings.endpoint_url)
+    adapter = _BoundedAdapter(settings)
+    api.session.mount("https://", adapter)
+    api.session.mount("http://", adapter)
+    api.session.auth = _Bearer(token)
+    api.session.trust_env = urlsplit(settings.endpoint_url).hostname not in LOOPBACK
+    api.session.hooks["response"].append(_refuse)
+    return api
+
+
+def _refuse(response: requests.Response, **_options: object) -> None:
+    """A response hook: an error, or a redirect, never reaches requests or pyairtable."""
+    if response.status_code < 300:
+        return
+    try:
+        payload: object = response.json()
+    except (ValueError, RecursionError):
+        payload = None
+    raise Refusal(response.status_code, payload, _retry_after_seconds(response.headers.get("Retry-After")))
+
+
+def _retry_after_seconds(value: str | None) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, 10.2.3); None when absent or nonsense."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(min(int(value[:9]), RETRY_AFTER_SECONDS_MAX))
+    try:
+        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(seconds, 0.0), float(RETRY_AFTER_SECONDS_MAX))
