@@ -83,6 +83,8 @@ class Postgres:
             stale=self.cluster / "postmaster.pid",
             stop_signal=signal.SIGINT,
             orphan_signal=signal.SIGINT,
+            # Killing it outright would leave its busy children to themselves; it stops them first, at once.
+            abort_signal=signal.SIGQUIT,
             stop_grace_seconds=STOP_GRACE_SECONDS,
         )
 

@@ -24,6 +24,8 @@ TETHER = Path(__file__).with_name("tether.py")
 START_TIMEOUT_SECONDS = 60.0
 READY_POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 4096
+# PostgreSQL gives its own children 5 s after an immediate shutdown before it kills them.
+ABORT_SECONDS = 6.0
 # Below the range that Linux and macOS give to outgoing connections (32768 and 49152): a client that keeps dialling
 # a server that is down can otherwise be given that server's own port and lock it out.
 PORT_MIN, PORT_MAX = 20_000, 32_000
@@ -51,6 +53,7 @@ class Command:
     lock: Path | None = None
     stale: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    abort_signal: signal.Signals = signal.SIGKILL
     orphan_signal: signal.Signals = signal.SIGKILL
     stop_grace_seconds: float = 10.0
 
@@ -90,12 +93,16 @@ async def run(command: Command, *, stdin: int = DEVNULL, timeout_seconds: float 
 
 
 async def stop(process: Process, command: Command) -> None:
-    """Ask the child to stop; kill it and its process group when it has not done so within its grace time."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.send_signal(command.stop_signal)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), command.stop_grace_seconds)
+    """Ask the child to stop; abort it when it has not done so within its grace time; kill what is left."""
+    for request, patience_seconds in (
+        (command.stop_signal, command.stop_grace_seconds),
+        (command.abort_signal, ABORT_SECONDS),
+    ):
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(request)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), patience_seconds)
     kill_group(process.pid)
     await process.wait()
 
