@@ -1,6 +1,6 @@
-"""The routes of the emulator: https://airtable.com/developers/web/api, what is built and what is known to be missing."""
+"""The routes of the emulator: https://airtable.com/developers/web/api, built or known to be missing."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -31,7 +31,7 @@ def create_app(emulator: Emulator) -> Starlette:
     """The ASGI app of one emulator; its lifespan closes the emulator's store."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         yield
         if emulator.store is not None:
             emulator.store.close()

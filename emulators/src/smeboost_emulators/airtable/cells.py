@@ -7,6 +7,8 @@ grown beyond `links.TUPLE_LINKS_MAX` is a dict with the record ids as keys (see 
 
 from typing import Any, TypeAlias
 
+from smeboost_emulators.airtable.shapes import list_of, object_of
+
 Cell: TypeAlias = Any
 """A JSON value with tuples for lists. It has no narrower type: a field's type decides what its cells are."""
 Column: TypeAlias = list[Cell]
@@ -49,10 +51,11 @@ def display(cell: Cell) -> str:
         return ""
     if isinstance(cell, str):
         return cell
-    if isinstance(cell, tuple):
-        return ", ".join(display(part) for part in cell)
-    if isinstance(cell, dict):
-        return _object_text(cell)
+    parts, named = list_of(cell), object_of(cell)
+    if parts is not None:
+        return ", ".join(display(part) for part in parts)
+    if named is not None:
+        return _object_text(named)
     return "checked" if cell is True else str(cell)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from smeboost_emulators.airtable.cells import Cell
 from smeboost_emulators.airtable.schema import Field, State, Table
+from smeboost_emulators.airtable.shapes import list_of
 
 
 class Created(msgspec.Struct, frozen=True, array_like=True, tag="create"):
@@ -126,4 +127,5 @@ def _touch(table: Table, slot: int, changed: set[str] | None, modified: str) -> 
 
 def restored(value: Cell) -> Cell:
     """A cell as it is held in memory; lists that come from a store or from JSON become tuples."""
-    return tuple(value) if isinstance(value, list) else value
+    items = list_of(value)
+    return value if items is None else tuple(items)

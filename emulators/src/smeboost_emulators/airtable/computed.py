@@ -10,6 +10,7 @@ from smeboost_emulators.airtable.cells import Cell
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.links import LinkEnd
 from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.shapes import list_of, texts_of
 
 
 def connect_computed(table: Table) -> None:
@@ -26,6 +27,18 @@ def connect_computed(table: Table) -> None:
         elif field.type == "multipleLookupValues":
             field.read = _lookup(table, field)
             _refuse_circle(field, [])
+        elif field.type == "lastModifiedTime":
+            _watch(table, field)
+
+
+def _watch(table: Table, field: Field) -> None:
+    """`referencedFieldIds` are the fields whose changes move the time; none means all of them."""
+    named = texts_of((field.options or {}).get("referencedFieldIds") or [])
+    unknown = ["(not a list)"] if named is None else [key for key in named if key not in table.fields_by_key]
+    if named is None or unknown:
+        raise SeedError(f"table {table.name!r}, field {field.name!r}: referencedFieldIds has no field {unknown[0]!r}")
+    watched = [table.fields_by_key[key].id for key in named]
+    field.options = (field.options or {}) | {"isValid": True, "referencedFieldIds": watched}
 
 
 def _link_of(table: Table, field: Field) -> LinkEnd:
@@ -64,8 +77,9 @@ def _lookup(table: Table, field: Field) -> Callable[[int], Cell]:
         values: list[Cell] = []
         for record_id in link.cells[slot] or ():
             value = source.cell(far.slots[record_id])
-            if isinstance(value, tuple):
-                values.extend(value)  # pyright: ignore[reportUnknownArgumentType]  # the parts of a cell
+            parts = list_of(value)
+            if parts is not None:
+                values.extend(parts)
             elif value is not None:
                 values.append(value)
         return tuple(values) or None

@@ -51,8 +51,8 @@ class Emulator:
         """Load a seed beside what is there; an id of a base that exists replaces that base."""
         for base in load_seed(text):
             self.state.add(base)
-            if self.store is not None:
-                self.store.save_base(base)
+        if self.store is not None:
+            self.store.save(self.state)
 
     def commit(self, plan: Plan) -> None:
         """Store the changes of a plan, then make them.
@@ -67,6 +67,8 @@ class Emulator:
                 raise storage_failed() from None
         for change in plan.changes:
             apply(self.state, change)
+        if self.store is not None and self.store.is_full:
+            self.store.fold(self.state)
 
     def slot(self, table: Table, record_id: str) -> int:
         """The slot of an existing record of the table.

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from smeboost_emulators.airtable.cells import TEXT_TYPES, Cell
 from smeboost_emulators.airtable.errors import not_record_ids, value_refused
 from smeboost_emulators.airtable.schema import Field
+from smeboost_emulators.airtable.shapes import list_of, object_of, objects_of, texts_of
 
 TEXT_CHARACTERS_MAX = 100_000
 RATING_MAX = 10
@@ -143,25 +144,20 @@ def _multiple_selects(field: Field, value: object, scope: Scope) -> Cell:
 
 
 def _texts(field: Field, value: object) -> list[str]:
-    items = items_of(value)
-    if items is None or not all(isinstance(item, str) for item in items):
+    texts = texts_of(value)
+    if texts is None:
         raise value_refused(field.name)
-    return [str(item) for item in items]
-
-
-def items_of(value: object) -> list[Any] | None:
-    """The list that JSON had, or None when it was something else."""
-    return list(value) if isinstance(value, list | tuple) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # the items are checked by whoever asked
+    return texts
 
 
 def _single_collaborator(field: Field, value: object, scope: Scope) -> Cell:
-    if not isinstance(value, dict):
+    if object_of(value) is None:
         raise value_refused(field.name)
-    return scope.person(field, value)  # pyright: ignore[reportUnknownArgumentType]  # a JSON object; the scope looks into it
+    return scope.person(field, value)
 
 
 def _multiple_collaborators(field: Field, value: object, scope: Scope) -> Cell:
-    items = items_of(value)
+    items = list_of(value)
     if items is None:
         raise value_refused(field.name)
     people = {person["id"]: person for person in (scope.person(field, item) for item in items)}
@@ -169,26 +165,26 @@ def _multiple_collaborators(field: Field, value: object, scope: Scope) -> Cell:
 
 
 def _links(field: Field, value: object, scope: Scope) -> Cell:
-    items = items_of(value)
-    if items is None or not all(isinstance(item, str) for item in items):
+    items = texts_of(value)
+    if items is None:
         raise not_record_ids()
     return scope.linked(field, items) or None
 
 
 def _attachments(field: Field, value: object, scope: Scope) -> Cell:
-    items = items_of(value)
-    if items is None or not all(isinstance(item, dict) for item in items):
+    items = objects_of(value)
+    if items is None:
         raise value_refused(field.name)
     return tuple(scope.attachment(field, item) for item in items) or None
 
 
 def _barcode(field: Field, value: object, _scope: Scope) -> Cell:
-    if not isinstance(value, dict):
+    parts = object_of(value)
+    if parts is None or parts.keys() - {"text", "type"}:
         raise value_refused(field.name)
-    parts: dict[str, Any] = dict(value)  # pyright: ignore[reportUnknownArgumentType]  # a JSON object, checked below
-    if parts.keys() - {"text", "type"} or not all(isinstance(part, str) for part in parts.values() if part is not None):
+    kept = {key: part for key, part in parts.items() if part not in (None, "")}
+    if not all(isinstance(part, str) for part in kept.values()):
         raise value_refused(field.name)
-    kept = {key: part for key, part in parts.items() if part}
     return kept if "text" in kept else None
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from smeboost_emulators.airtable.errors import invalid_offset, invalid_request, not_supported, unknown_field
-from smeboost_emulators.airtable.formats import items_of
 from smeboost_emulators.airtable.schema import Table
+from smeboost_emulators.airtable.shapes import list_of, object_of, texts_of
 
 PAGE_SIZE_MAX = 100
 QUERY_PARAMETERS_MAX = 2_000
@@ -177,8 +177,8 @@ def _check_metadata(given: Mapping[str, Any]) -> None:
 
 
 def _list(value: object, key: str) -> list[str]:
-    items = [] if value is None else items_of(value)
-    if items is None or not all(isinstance(item, str) for item in items):
+    items = [] if value is None else texts_of(value)
+    if items is None:
         raise invalid_request(f"{key} must be a list of texts.")
     return items
 
@@ -197,14 +197,14 @@ def _field_id(table: Table, name: str) -> str:
 
 
 def _sort(table: Table, value: object) -> tuple[tuple[str, str], ...]:
-    items = [] if value is None else items_of(value)
+    items = [] if value is None else list_of(value)
     if items is None or len(items) > SORT_FIELDS_MAX:
         raise invalid_request(f"sort must be a list of at most {SORT_FIELDS_MAX} objects with field and direction.")
     return tuple(_sort_key(table, item) for item in items)
 
 
 def _sort_key(table: Table, item: object) -> tuple[str, str]:
-    parts: dict[str, Any] = dict(item) if isinstance(item, dict) else {}  # pyright: ignore[reportUnknownArgumentType]  # a JSON object, checked below
+    parts = object_of(item) or {}
     name, direction = parts.get("field"), parts.get("direction", "asc")
     if not isinstance(name, str) or direction not in ("asc", "desc") or parts.keys() - {"field", "direction"}:
         raise invalid_request('Each sort must be {"field": a name or id, "direction": "asc" or "desc"}.')

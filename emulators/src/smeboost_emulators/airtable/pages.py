@@ -4,6 +4,7 @@ An order is computed once and kept until the base changes, so that going through
 one for each page. A table without filter, view or sort is a range of slots, which costs nothing at all.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from smeboost_emulators.airtable.ordering import ordered
 from smeboost_emulators.airtable.schema import Field, Table, View
 
 KEPT_ORDERS_MAX = 16
+_CLOCK = re.compile(r"now|today", re.IGNORECASE)
+"""A formula with a clock in it has another result when nothing has changed but the time."""
 
 _OrderKey = tuple[str, str | None, tuple[tuple[str, str], ...], str | None]
 
@@ -57,6 +60,8 @@ class Pages:
             return range(len(table.ids))
         key = (table.id, view.id if view else None, sort, options.formula)
         kept = self._orders.get(key)
+        if any(_CLOCK.search(formula or "") for formula in (options.formula, view.formula if view else None)):
+            kept = None
         if kept is None or kept[0] != table.base.version:
             kept = (table.base.version, ordered(table, _chosen(table, options, view), sort))
             self._orders[key] = kept

@@ -21,6 +21,7 @@ from smeboost_emulators.airtable.formats import accept, timestamp
 from smeboost_emulators.airtable.ids import is_id, new_id
 from smeboost_emulators.airtable.ordering import shown
 from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.shapes import object_of
 from smeboost_emulators.airtable.typecast import cast_value
 
 CHOICE_COLORS = tuple(
@@ -97,9 +98,7 @@ class Plan:
     def person(self, field: Field, value: object) -> dict[str, Any]:
         """See `Scope`; with typecast also by name."""
         known = self.table.base.people
-        given: dict[str, Any] = (
-            {"id": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
-        )  # pyright: ignore[reportUnknownArgumentType]  # a JSON object
+        given = {"id": value} if isinstance(value, str) else object_of(value) or {}
         if given.get("id") in known:
             return known[given["id"]]
         wanted = [

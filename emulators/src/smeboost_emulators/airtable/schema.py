@@ -117,7 +117,8 @@ class Table:
         self.alive.append(1)
         self.slots[record_id] = slot
         for item in self.fields:
-            item.cells.append(None)
+            if item.read is None or item.link is not None:
+                item.cells.append(None)
         for end in self.link_ends:
             if end.field_id is None:
                 end.cells.append(None)

@@ -13,36 +13,19 @@ import msgspec
 
 from smeboost_emulators.airtable.blueprint import build_base, checked_id
 from smeboost_emulators.airtable.cells import Cell
+from smeboost_emulators.airtable.definitions import RecordDefinition, Seed, SeedBase
 from smeboost_emulators.airtable.errors import ApiError, SeedError, no_such_row, unknown_choice, value_refused
 from smeboost_emulators.airtable.filtering import predicate
 from smeboost_emulators.airtable.formats import accept, timestamp
 from smeboost_emulators.airtable.ids import derived_id, new_id
 from smeboost_emulators.airtable.links import LinkEnd, packed
 from smeboost_emulators.airtable.schema import Base, Field, Table
+from smeboost_emulators.airtable.shapes import object_of
 
 MEMO_ENTRIES_MAX = 65_536
 """Distinct values of one column that are remembered while it is loaded, so that equal cells share memory."""
 
 _Load = Callable[[object], Cell]
-
-
-class SeedRecord(msgspec.Struct, gc=False):
-    id: str | None = None
-    createdTime: str | None = None  # noqa: N815  # the API's own key
-    fields: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class SeedBase(msgspec.Struct):
-    name: str
-    id: str | None = None
-    permissionLevel: str = "create"  # noqa: N815  # the API's own key
-    tables: list[dict[str, Any]] = []
-    records: dict[str, list[SeedRecord]] = {}
-    collaborators: list[dict[str, Any]] = []
-
-
-class Seed(msgspec.Struct):
-    bases: list[SeedBase]
 
 
 def load_seed(text: bytes) -> list[Base]:
@@ -59,9 +42,7 @@ def load_seed(text: bytes) -> list[Base]:
 
 
 def _load_base(seed: SeedBase) -> Base:
-    base = build_base(
-        {"id": seed.id, "name": seed.name, "permissionLevel": seed.permissionLevel, "tables": seed.tables}
-    )
+    base = build_base(seed)
     for person in seed.collaborators:
         register_person(base, person)
     rows = {_table(base, key).id: records for key, records in seed.records.items()}
@@ -84,14 +65,14 @@ def _table(base: Base, key: str) -> Table:
     return table
 
 
-def _add_rows(table: Table, records: list[SeedRecord]) -> None:
+def _add_rows(table: Table, records: list[RecordDefinition]) -> None:
     moments: dict[str, str] = {}
     now = created_now()
     for record in records:
         record_id = new_id("rec") if record.id is None else checked_id("rec", record.id, f"table {table.name!r}")
         if record_id in table.slots:
             raise SeedError(f"table {table.name!r}: two records have the id {record_id}")
-        given = record.createdTime
+        given = record.created_time
         if given is not None and given not in moments:
             moments[given] = _moment(table, given)
         table.slots[record_id] = len(table.ids)
@@ -121,7 +102,7 @@ def _allocate(table: Table) -> None:
         end.cells.extend([None] * len(table.ids))
 
 
-def _fill(table: Table, records: list[SeedRecord], scope: "SeedScope") -> None:
+def _fill(table: Table, records: list[RecordDefinition], scope: "SeedScope") -> None:
     loaders = {key: (field, _loader(field, scope)) for key, field in table.fields_by_key.items()}
     decoder = msgspec.json.Decoder(dict[str, Any])
     for slot, record in enumerate(records):
@@ -144,18 +125,18 @@ def _loader(field: Field, scope: "SeedScope") -> _Load:
         return lambda value: value
     if not field.writable:
         return lambda _value: None
-    texts: dict[str, Cell] = {}
-    numbers: dict[int, Cell] = {}
+    known: dict[type, dict[object, Cell]] = {str: {}, int: {}}
 
     def load(value: object) -> Cell:
-        known = texts if type(value) is str else numbers if type(value) is int else None
-        if known is None:
+        # By exact type: 1, 1.0 and true are one and the same key of a dictionary.
+        memo = known.get(type(value))
+        if memo is None:
             return accept(field, value, scope)
-        if value in known:
-            return known[value]
+        if value in memo:
+            return memo[value]
         cell = accept(field, value, scope)
-        if len(known) < MEMO_ENTRIES_MAX:
-            known[value] = cell  # type: ignore[index]
+        if len(memo) < MEMO_ENTRIES_MAX:
+            memo[value] = cell
         return cell
 
     return load
@@ -223,11 +204,10 @@ class SeedScope:
         return name
 
     def person(self, field: Field, value: object) -> dict[str, Any]:
-        if isinstance(value, str):
-            value = {"id": value}
-        if not isinstance(value, dict):
+        person = {"id": value} if isinstance(value, str) else object_of(value)
+        if person is None:
             raise value_refused(field.name)
-        return register_person(self._base, value)  # pyright: ignore[reportUnknownArgumentType]  # a JSON object
+        return register_person(self._base, person)
 
     def linked(self, field: Field, record_ids: list[str]) -> tuple[str, ...]:
         if len(record_ids) == 1 and record_ids[0] in self._single_links:

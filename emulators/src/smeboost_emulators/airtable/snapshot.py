@@ -11,6 +11,8 @@ import msgspec
 
 from smeboost_emulators.airtable.blueprint import build_base
 from smeboost_emulators.airtable.cells import Cell, Column
+from smeboost_emulators.airtable.changes import restored
+from smeboost_emulators.airtable.definitions import BaseDefinition
 from smeboost_emulators.airtable.links import LinkCell, LinkEnd, packed
 from smeboost_emulators.airtable.schema import Base, Table, View
 
@@ -67,7 +69,7 @@ def _as_slots(end: LinkEnd, cell: LinkCell) -> list[int] | None:
 def base_from_parts(parts: dict[str, bytes]) -> Base:
     """The base that the parts were made of."""
     definition: dict[str, Any] = _decode(parts["definition"])
-    base = build_base(definition["base"])
+    base = build_base(msgspec.convert(definition["base"], BaseDefinition))
     base.people = definition["people"]
     for table in base.tables.values():
         _restore_rows(table, _decode(parts[f"{table.id}/rows"]))
@@ -99,7 +101,7 @@ def _share(cell: Cell, texts: dict[str, str], numbers: dict[int, int]) -> Cell:
         return texts.setdefault(cell, cell)
     if type(cell) is int:
         return numbers.setdefault(cell, cell)
-    return tuple(cell) if type(cell) is list else cell
+    return restored(cell)
 
 
 def _linked(end: LinkEnd, cells: list[list[int] | None]) -> list[LinkCell]:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from smeboost_shared.logs import get_logger
 
 from smeboost_emulators.airtable.changes import Change, apply
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.schema import Base, State
+from smeboost_emulators.airtable.schema import State
 from smeboost_emulators.airtable.snapshot import base_from_parts, base_to_parts
 
+log = get_logger("airtable-emulator")
 FILE_NAME = "airtable.sqlite3"
 FORMAT = "1"
 JOURNAL_ROWS_MAX = 20_000
@@ -74,8 +76,8 @@ class Store:
             self._rows += 1
             for change in decoder.decode(changes):
                 apply(state, change)
-        if self._rows > JOURNAL_ROWS_MAX:
-            self.save_all(state)
+        if self.is_full:
+            self.fold(state)
         return state
 
     def append(self, changes: list[Change]) -> None:
@@ -88,29 +90,29 @@ class Store:
         """Whether the journal is long enough to be folded into a snapshot."""
         return self._rows > JOURNAL_ROWS_MAX
 
-    def save_base(self, base: Base) -> None:
-        """Store a whole base; the journal must not have changes of it that are not in it."""
-        self._write([base], empty_journal=False)
+    def fold(self, state: State) -> None:
+        """Replace the journal by a snapshot; when there is no room for one the journal goes on growing for a while."""
+        try:
+            self.save(state)
+        except sqlite3.Error as exc:
+            self._rows = 0
+            log.warning("snapshot_failed", error=str(exc))
 
-    def save_all(self, state: State) -> None:
-        """Store everything and start an empty journal, in one transaction."""
-        self._write(list(state.bases.values()), empty_journal=True)
-        self._rows = 0
-
-    def _write(self, bases: list[Base], *, empty_journal: bool) -> None:
+    def save(self, state: State) -> None:
+        """Write everything anew and start an empty journal, in one transaction."""
         database = self._database
         database.execute("begin immediate")
         try:
-            for base in bases:
-                database.execute("delete from part where base_id = ?", (base.id,))
+            database.execute("delete from part")
+            for base in state.bases.values():
                 rows: list[tuple[str, str, Any]] = [(base.id, name, blob) for name, blob in base_to_parts(base)]
                 database.executemany("insert into part values (?, ?, ?)", rows)
-            if empty_journal:
-                database.execute("delete from journal")
+            database.execute("delete from journal")
             database.execute("commit")
         except BaseException:
             database.execute("rollback")
             raise
+        self._rows = 0
 
     def close(self) -> None:
         """Release the directory; closing twice is allowed."""

@@ -4,12 +4,13 @@ What cannot be converted is left as it is, and refused by the field's own rules.
 that are named by text are looked up (or made) by the plan, see `plan.py`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from smeboost_emulators.airtable.cells import TEXT_TYPES
-from smeboost_emulators.airtable.formats import items_of
 from smeboost_emulators.airtable.schema import Field
+from smeboost_emulators.airtable.shapes import list_of
 
 _Cast = Callable[[Any], Any]
 _TRUE = ("true", "checked", "yes", "1")
@@ -39,7 +40,7 @@ def _to_number(value: Any) -> Any:
     except ValueError:
         return value
     # "nan" and "infinity" are words here, not numbers.
-    return number if number == number and abs(number) != float("inf") else value
+    return number if math.isfinite(number) else value
 
 
 def _to_percent(value: Any) -> Any:
@@ -78,7 +79,7 @@ def _to_barcode(value: Any) -> Any:
 
 
 def _to_single(value: Any) -> Any:
-    items = items_of(value)
+    items = list_of(value)
     return items[0] if items and len(items) == 1 else _to_text(value)
 
 

@@ -25,6 +25,7 @@ from smeboost_emulators.airtable.errors import (
 )
 from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.schema import Base, Table
+from smeboost_emulators.airtable.shapes import object_of
 
 URL_CHARACTERS_MAX = 16_000
 """https://support.airtable.com: enforcement of the URL length limit; counted here as path and query."""
@@ -118,9 +119,10 @@ async def read_object(request: Request, limit_bytes: int) -> dict[str, Any]:
         content: object = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         raise unreadable_body() from None
-    if not isinstance(content, dict):
+    found = object_of(content)
+    if found is None:
         raise invalid_request("The body must be a JSON object.")
-    return content  # pyright: ignore[reportUnknownVariableType]  # a JSON object has texts for keys
+    return found
 
 
 async def _read_limited(request: Request, limit_bytes: int) -> bytes:

@@ -22,10 +22,10 @@ from smeboost_emulators.airtable.errors import (
     too_many_records,
     unknown_field,
 )
-from smeboost_emulators.airtable.formats import items_of
 from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.plan import Plan
 from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.shapes import object_of, objects_of, texts_of
 
 MERGE_FIELDS_MAX = 3
 MERGE_TYPES = frozenset({"number", "singleLineText", "multilineText", "singleSelect", "multipleSelects", "date"})
@@ -118,14 +118,15 @@ def _only(body: _Body, allowed: frozenset[str] | set[str]) -> None:
 def _fields(body: _Body) -> dict[str, Any]:
     if "fields" not in body:
         raise missing_fields()
-    if not isinstance(body["fields"], dict):
+    fields = object_of(body["fields"])
+    if fields is None:
         raise invalid_request('"fields" must be an object of values by field name or id.')
-    return body["fields"]
+    return fields
 
 
 def _records(value: object, verb: str, expected: str) -> list[dict[str, Any]]:
-    items = items_of(value)
-    if not items or not all(isinstance(item, dict) for item in items):
+    items = objects_of(value)
+    if not items:
         raise malformed_records(expected)
     if len(items) > BATCH_RECORDS_MAX:
         raise too_many_records(verb, len(items))
@@ -144,20 +145,22 @@ def _check_changed(table: Table, item: dict[str, Any], *, id_required: bool) -> 
 
 
 def _merge_fields(table: Table, upsert: object) -> list[Field]:
-    named = items_of(upsert.get("fieldsToMergeOn")) if isinstance(upsert, dict) else None  # pyright: ignore[reportUnknownArgumentType]  # a JSON object
-    if not named or len(named) > MERGE_FIELDS_MAX or (isinstance(upsert, dict) and len(upsert) > 1):  # pyright: ignore[reportUnknownArgumentType]  # a JSON object
+    asked = object_of(upsert)
+    named = None if asked is None or len(asked) > 1 else texts_of(asked.get("fieldsToMergeOn"))
+    if not named or len(named) > MERGE_FIELDS_MAX:
         raise invalid_request(f"performUpsert must be an object with fieldsToMergeOn, 1 to {MERGE_FIELDS_MAX} fields.")
-    fields: list[Field] = []
-    for name in named:
-        field = table.fields_by_key.get(name) if isinstance(name, str) else None
-        if field is None:
-            raise unknown_field(str(name))
-        if not field.writable:
-            raise field_is_computed(field.name)
-        if field.type not in MERGE_TYPES:
-            raise invalid_request(f'Field "{field.name}" of type {field.type} cannot be merged on.')
-        fields.append(field)
-    return fields
+    return [_merge_field(table, name) for name in named]
+
+
+def _merge_field(table: Table, name: str) -> Field:
+    field = table.fields_by_key.get(name)
+    if field is None:
+        raise unknown_field(name)
+    if not field.writable:
+        raise field_is_computed(field.name)
+    if field.type not in MERGE_TYPES:
+        raise invalid_request(f'Field "{field.name}" of type {field.type} cannot be merged on.')
+    return field
 
 
 def _upsert(plan: Plan, items: list[dict[str, Any]], merge: list[Field], *, replace: bool) -> Written:

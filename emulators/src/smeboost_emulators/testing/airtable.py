@@ -1,7 +1,7 @@
 """Pytest fixtures and a small seed for tests that need an Airtable."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from smeboost_emulators.airtable.command import open_emulator
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.running import AnnouncingServer, bind, url_of
 
-TOKEN = "patEmulatorTests0." + "0123456789abcdef" * 4  # noqa: S105  # opens nothing but a test's own emulator
+TOKEN = "patEmulatorTests0." + "0123456789abcdef" * 4  # opens nothing but a test's own emulator
 START_SECONDS = 5
 Seed = dict[str, Any]
 
@@ -56,7 +56,7 @@ def airtable_emulator() -> Iterator[StartAirtable]:
 @contextmanager
 def running_emulator(
     *, seed: Seed | None = None, data: Path | None = None, **options: Any
-) -> Iterator[AirtableEmulator]:
+) -> Generator[AirtableEmulator]:
     """An emulator in a thread of its own, for as long as the context is open."""
     knobs: dict[str, Any] = {"tokens": frozenset({TOKEN}), "rate_limit": None, "token_rate_limit": None, **options}
     emulator = open_emulator(EmulatorOptions(**knobs), None, data)
@@ -67,7 +67,7 @@ def running_emulator(
 
 
 @contextmanager
-def _serving(emulator: Emulator) -> Iterator[str]:
+def _serving(emulator: Emulator) -> Generator[str]:
     ready = threading.Event()
     listener = bind("127.0.0.1", 0)
     server = AnnouncingServer(create_app(emulator), ready.set)

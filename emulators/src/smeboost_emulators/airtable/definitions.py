@@ -1,0 +1,69 @@
+"""A base as a seed describes it: the Meta API's own shape, where ids may be missing.
+
+msgspec checks types and names the place of a fault, e.g. `$.bases[0].tables[2].fields[1].name`. Keys that are not
+named here are ignored, as the vendor adds some now and then.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class SortDefinition(msgspec.Struct, rename="camel"):
+    field: str
+    direction: Literal["asc", "desc"] = "asc"
+
+
+class ViewDefinition(msgspec.Struct, rename="camel"):
+    """`sort`, `record_ids` and `filter_by_formula` are ours: the Meta API does not show them."""
+
+    name: str = "Grid view"
+    type: str = "grid"
+    id: str | None = None
+    visible_field_ids: list[str] | None = None
+    sort: list[SortDefinition] = []
+    record_ids: list[str] | None = None
+    filter_by_formula: str | None = None
+
+
+class FieldDefinition(msgspec.Struct, rename="camel"):
+    name: str
+    type: str
+    id: str | None = None
+    description: str | None = None
+    options: dict[str, Any] | None = None
+
+
+class TableDefinition(msgspec.Struct, rename="camel"):
+    name: str
+    fields: list[FieldDefinition]
+    id: str | None = None
+    description: str | None = None
+    primary_field_id: str | None = None
+    views: list[ViewDefinition] = []
+
+
+class BaseDefinition(msgspec.Struct, rename="camel"):
+    name: str
+    tables: list[TableDefinition] = []
+    id: str | None = None
+    permission_level: Literal["none", "read", "comment", "edit", "create"] = "create"
+
+
+class RecordDefinition(msgspec.Struct, gc=False, rename="camel"):
+    """`fields` are decoded later, one record at a time."""
+
+    id: str | None = None
+    created_time: str | None = None
+    fields: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class SeedBase(BaseDefinition, rename="camel"):
+    """A base with its records by table id or name, and the people who may be named in its cells."""
+
+    records: dict[str, list[RecordDefinition]] = {}
+    collaborators: list[dict[str, Any]] = []
+
+
+class Seed(msgspec.Struct):
+    bases: list[SeedBase]
