@@ -7,6 +7,7 @@ checkbox 1 or 0, a date a moment in UTC, a list its parts (https://support.airta
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from smeboost_shared.formula.compile import UnknownFields, compile_formula
 from smeboost_shared.formula.parse import FormulaSyntaxError
@@ -105,6 +106,6 @@ def _moment(cell: Cell) -> datetime | None:
 
 def _value(cell: Cell) -> Value:
     if isinstance(cell, tuple):
-        parts: list[Scalar] = [display(part) for part in cell]
+        parts: list[Scalar] = [display(part) for part in cast("tuple[Cell, ...]", cell)]
         return parts
     return display(cell) if cell is not None else None
