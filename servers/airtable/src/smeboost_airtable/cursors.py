@@ -1,7 +1,8 @@
 """Cursors: Airtable's offset, bound to the call it came from.
 
 An offset continues one list only (Airtable's "List records" page asks for every other parameter again), so a
-cursor carries a digest of those parameters; with others it is refused instead of giving a mixture.
+cursor carries a digest of those parameters and the offset; a cursor that was changed, or comes with other
+parameters, is refused instead of giving a mixture.
 """
 
 import base64
@@ -17,7 +18,7 @@ CURSOR_CHARACTERS_MAX = 1_000
 
 def write_cursor(offset: str, parameters: object) -> str:
     """An opaque cursor for `offset` of the list that `parameters` (JSON values) describe."""
-    return base64.urlsafe_b64encode(_digest(parameters) + offset.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_digest(parameters, offset) + offset.encode()).decode().rstrip("=")
 
 
 def read_cursor(cursor: str, parameters: object) -> str:
@@ -33,13 +34,13 @@ def read_cursor(cursor: str, parameters: object) -> str:
         raise _invalid("is not a cursor that list_records gave") from None
     if not offset or not offset.isprintable() or len(cursor) > CURSOR_CHARACTERS_MAX:
         raise _invalid("is not a cursor that list_records gave")
-    if packed[:DIGEST_BYTES] != _digest(parameters):
-        raise _invalid("belongs to a call with other arguments; repeat them unchanged, or start again without it")
+    if packed[:DIGEST_BYTES] != _digest(parameters, offset):
+        raise _invalid("was changed, or other arguments were; repeat both unchanged, or start again without it")
     return offset
 
 
-def _digest(parameters: object) -> bytes:
-    text = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
+def _digest(parameters: object, offset: str) -> bytes:
+    text = json.dumps([parameters, offset], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()[:DIGEST_BYTES]
 
 

@@ -118,7 +118,7 @@ def _translated(exc: Exception, request: Request) -> SmeBoostError:
         return VendorUnavailable("Airtable cannot be reached.", hint="Check the network and AIRTABLE_ENDPOINT_URL.")
     if any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in _causes(exc)):
         return _no_answer(request, VendorTimeout())
-    if isinstance(exc, ValueError | RecursionError | _AnswerTooLarge) and not isinstance(exc, requests.ConnectionError):
+    if isinstance(exc, ValueError | RecursionError):
         return _no_answer(request, VendorBadAnswer())
     return _no_answer(request, VendorUnavailable("The connection to Airtable was cut."))
 
@@ -150,7 +150,7 @@ def _causes(exc: BaseException) -> Iterator[BaseException]:
             pending += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]
 
 
-class _AnswerTooLarge(Exception):
+class _AnswerTooLarge(ValueError):
     """More bytes than `answer_bytes_max`."""
 
 
