@@ -75,7 +75,9 @@ class BoundedHttp(httpx.AsyncClient):
                     await answer.aclose()
         except TimeoutError as exc:
             raise httpx.ReadTimeout("the request took too long in all", request=request) from exc
-        if not answer.is_success and not _in_own_words(content):
+        # Both services answer every successful read with JSON; the SDK would take an empty answer for no rows.
+        empty = request.method == "GET" and not content
+        if empty or not (answer.is_success or _in_own_words(content)):
             raise Refused(answer.status_code, retry_after_seconds(answer))
         # The content is decoded by now, so the headers that describe the coded one must go.
         coded = ("content-encoding", "content-length", "transfer-encoding")

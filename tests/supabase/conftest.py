@@ -1,0 +1,197 @@
+"""Servers under test, and a project that answers as a test tells it to.
+
+The scripted project is HTTP on a real socket: it can answer, refuse, hang or cut the connection, which a backend that
+works cannot be asked to do.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fastmcp import Client, FastMCP
+from smeboost_shared.settings import load
+from smeboost_supabase.server import create_server
+from smeboost_supabase.settings import SupabaseSettings
+
+KEY = "sb_publishable_of-the-tests"
+USER = {
+    "id": "7f1d9a1c-4a0e-4f0e-9a53-0c4f6e0f3a11",
+    "aud": "authenticated",
+    "role": "authenticated",
+    "email": "ada@example.com",
+    "app_metadata": {"provider": "email"},
+    "user_metadata": {"name": "Ada"},
+    "created_at": "2026-11-23T02:15:43.1Z",
+}
+
+
+@pytest.fixture
+def grant() -> Callable[..., dict[str, Any]]:
+    """A factory of token responses of Auth."""
+    return _grant
+
+
+def _grant(number: int = 1, *, expires_in: int = 3600) -> dict[str, Any]:
+    """A token response of Auth; `number` tells one grant from the next."""
+    return {
+        "access_token": f"access-token-{number}",
+        "refresh_token": f"refreshtoken{number}",
+        "token_type": "bearer",
+        "expires_in": expires_in,
+        "user": USER,
+    }
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer to give. `status` 0 cuts the connection; `hang` never answers."""
+
+    status: int = 200
+    body: bytes | str | dict[str, Any] | list[Any] = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    hang: bool = False
+
+    def as_bytes(self) -> bytes:
+        body = self.body if isinstance(self.body, bytes | str) else json.dumps(self.body)
+        content = body if isinstance(body, bytes) else body.encode()
+        lines = [f"HTTP/1.1 {self.status} Told", f"content-length: {len(content)}", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+
+Answering = Callable[[Asked], dict[str, Any]]
+"""Gives the fields of `Told` for a request."""
+
+
+@dataclass
+class ScriptedProject:
+    """A project whose every answer the test decides; `asked` holds what arrived."""
+
+    url: str
+    answering: Answering
+    asked: list[Asked] = field(default_factory=list)
+
+
+@pytest.fixture
+async def scripted_project() -> AsyncIterator[Callable[[Answering], Awaitable[ScriptedProject]]]:
+    """A factory of scripted projects."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(answering: Answering) -> ScriptedProject:
+            return await stack.enter_async_context(_listening(answering))
+
+        yield make
+
+
+@contextlib.asynccontextmanager
+async def _listening(answering: Answering) -> AsyncIterator[ScriptedProject]:
+    project = ScriptedProject("", answering)
+    connections: set[asyncio.Task[None]] = set()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        connections.add(task)
+        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+            asked = await _asked(reader)
+            project.asked.append(asked)
+            told = Told(**project.answering(asked))
+            if told.hang:
+                await asyncio.Event().wait()
+            if told.status:
+                writer.write(told.as_bytes())
+                await writer.drain()
+        writer.close()
+        connections.discard(task)
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0)
+    project.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield project
+    finally:
+        server.close()
+        for task in list(connections):
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+async def _asked(reader: asyncio.StreamReader) -> Asked:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    request, *lines = head.strip().split("\r\n")
+    method, target, _ = request.split(" ")
+    path, _, query = target.partition("?")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Asked(method, path, query, headers, body)
+
+
+@pytest.fixture
+def server_for() -> Callable[..., FastMCP]:
+    """A factory: the MCP server for the project at a URL, with keyword overrides of its settings."""
+
+    def make(url: str, **overrides: Any) -> FastMCP:
+        return create_server(load(SupabaseSettings, **{"url": url, "key": KEY, **overrides}))
+
+    return make
+
+
+@pytest.fixture
+async def tools_of(server_for: Callable[..., FastMCP]) -> AsyncIterator[Callable[..., Awaitable["Tools"]]]:
+    """A factory: an in-memory MCP client on the server for the project at a URL."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def make(url: str, **overrides: Any) -> Tools:
+            return Tools(await stack.enter_async_context(Client(server_for(url, **overrides))))
+
+        yield make
+
+
+class Tools:
+    """Calls tools by MCP and gives what they give: a result, or the error it failed with."""
+
+    def __init__(self, client: Client[Any]) -> None:
+        self.client = client
+
+    async def __call__(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The structured result of a call that has to succeed."""
+        result = await self.client.call_tool(tool, arguments, raise_on_error=False)
+        assert not result.is_error, result.content
+        assert result.structured_content is not None
+        return result.structured_content
+
+    async def fails(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The error body of a call that has to fail; it must hold no secret of these tests."""
+        result = await self.client.call_tool(tool, arguments, raise_on_error=False)
+        assert result.is_error, result.structured_content
+        shown = repr(result)
+        for secret in ("access-token-", "refreshtoken", KEY, "Traceback"):
+            assert secret not in shown
+        return (result.structured_content or {})["error"]
+
+    async def signed_in(self, email: str, password: str) -> str:
+        """The session of a sign-in."""
+        return (await self("sign_in", email=email, password=password))["session"]
+
+
+@pytest.fixture
+def unused_url() -> Iterator[str]:
+    """The URL of a port that is ours and that nobody answers."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"

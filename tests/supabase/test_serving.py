@@ -1,0 +1,116 @@
+"""The server as a process: over stdio, over HTTP with --read-only, and without its settings."""
+
+import asyncio
+import contextlib
+import os
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+SNAPSHOT = Path(__file__).with_name("tools.json")
+COMMAND = [sys.executable, "-m", "smeboost_supabase"]
+READS = {"sign_in", "refresh_session", "get_user", "sign_out", "list_tables", "select_rows"}
+WRITES = {"insert_rows", "update_rows", "delete_rows"}
+POLL_SECONDS = 0.05
+START_SECONDS_MAX = 20
+
+
+def environment(**variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SUPABASE_")}
+    return {**kept, **variables}
+
+
+async def test_the_tools_are_the_ones_in_the_snapshot(server_for, unused_url, assert_tools_match):
+    await assert_tools_match(server_for(unused_url), SNAPSHOT)
+
+
+async def test_the_server_speaks_stdio(scripted_project, tmp_path):
+    project = await scripted_project(lambda _asked: {"body": [{"id": 1}]})
+    transport = StdioTransport(
+        COMMAND[0],
+        COMMAND[1:],
+        env=environment(SUPABASE_URL=project.url, SUPABASE_KEY="sb_publishable_x"),
+        log_file=tmp_path / "log",
+        keep_alive=False,
+    )
+    async with Client(transport) as client:
+        assert {tool.name for tool in await client.list_tools()} == READS | WRITES
+        page = await client.call_tool("select_rows", {"table": "orders"})
+    assert page.structured_content["rows"] == [{"id": 1}]
+    assert "sb_publishable_x" not in (tmp_path / "log").read_text()
+
+
+@contextlib.asynccontextmanager
+async def serving(*options: str, **variables: str) -> AsyncIterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "--http", "--port", str(port), *options, env=environment(**variables)
+    )
+    try:
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while not await answers(port):
+                assert process.returncode is None
+                await asyncio.sleep(POLL_SECONDS)
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def answers(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+async def test_a_read_only_server_offers_sign_in_and_reading_only(scripted_project, grant):
+    def answer(asked):
+        return {"body": grant() if asked.path == "/auth/v1/token" else [{"id": 1}]}
+
+    project = await scripted_project(answer)
+    variables = {"SUPABASE_URL": project.url, "SUPABASE_KEY": "sb_publishable_x"}
+    async with serving("--read-only", **variables) as url, Client(url) as client:
+        assert {tool.name for tool in await client.list_tools()} == READS
+        signed_in = await client.call_tool("sign_in", {"email": "ada@example.com", "password": "correct horse"})
+        session = signed_in.structured_content["session"]
+        page = await client.call_tool("select_rows", {"table": "orders", "session": session})
+        refused = await client.call_tool("delete_rows", {"table": "orders", "filters": []}, raise_on_error=False)
+    assert page.structured_content["rows"] == [{"id": 1}]
+    assert project.asked[-1].headers["authorization"] == "Bearer access-token-1"
+    assert refused.structured_content["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({}, "SUPABASE_URL"),
+        ({"SUPABASE_URL": "http://127.0.0.1:1"}, "SUPABASE_KEY"),
+        ({"SUPABASE_URL": "abcdefgh.supabase.co", "SUPABASE_KEY": "k"}, "SUPABASE_URL"),
+        ({"SUPABASE_URL": "http://127.0.0.1:1/rest/v1", "SUPABASE_KEY": "k"}, "SUPABASE_URL"),
+        ({"SUPABASE_URL": "http://u:leaked@127.0.0.1:1", "SUPABASE_KEY": "k"}, "SUPABASE_URL"),
+        ({"SUPABASE_URL": "http://127.0.0.1:1", "SUPABASE_KEY": "two\nleaked"}, "SUPABASE_KEY"),
+        ({"SUPABASE_URL": "http://127.0.0.1:1", "SUPABASE_KEY": "k", "SUPABASE_SESSIONS_MAX": "0"}, "SESSIONS_MAX"),
+    ],
+)
+async def test_a_missing_or_wrong_setting_is_named_in_one_line(variables, named):
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, env=environment(**variables), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    output, errors = await process.communicate()
+    assert (process.returncode, output) == (2, b"")
+    lines = errors.decode().splitlines()
+    assert len(lines) == 1
+    assert re.search(named, lines[0])
+    assert "leaked" not in lines[0]
