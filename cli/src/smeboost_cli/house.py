@@ -93,9 +93,9 @@ class House:
 
     def airtable_child(self) -> Child:
         """The Airtable emulator, with the sample data unless it has data already."""
-        options = ["--seed", str(self.seed), "--data", str(self.folder / f"airtable-{self.scale}")]
-        environment = {"AIRTABLE_EMULATOR_TOKENS": self.secrets.airtable_token}
-        return self._emulator("airtable", self.airtable_port, options, environment)
+        data = self.folder / f"airtable-{self.scale}"
+        options = ["--seed", str(self.seed), "--data", str(data), "--token", self.secrets.airtable_token]
+        return self._emulator("airtable", self.airtable_port, options, {})
 
     def supabase_child(self) -> Child:
         """The Supabase backend on our PostgreSQL."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from psycopg import AsyncConnection, Error, OperationalError
+from psycopg import AsyncConnection, Error, OperationalError, ProgrammingError
 from smeboost_shared.errors import Conflict, Misconfigured, StoreUnavailable
 
 from smeboost_cli.statements import controls_transaction, same_text, split_statements
@@ -71,6 +71,9 @@ async def apply_migrations(database_url: str, folder: Path) -> list[str]:
         connection = await AsyncConnection.connect(
             database_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
         )
+    except ProgrammingError:
+        # The driver's own words would repeat the URL, password included.
+        raise Misconfigured("The database URL is not one: postgresql://user:password@host:5432/database") from None
     except OperationalError as exc:
         raise StoreUnavailable(f"Cannot reach the database: {exc}") from exc
     async with connection:

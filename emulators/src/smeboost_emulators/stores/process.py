@@ -85,8 +85,10 @@ async def run(command: Command, *, stdin: int = DEVNULL, timeout_seconds: float 
     try:
         output, _ = await asyncio.wait_for(process.communicate(), timeout_seconds)
     except TimeoutError:
-        await stop(process, command)
         raise StoreUnavailable(f"{name} did not end within {timeout_seconds:g} s.") from None
+    finally:
+        if process.returncode is None:  # too slow, or we are told to give up
+            await stop(process, command)
     if process.returncode:
         text = output[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
         raise StoreUnavailable(f"{name} failed with status {process.returncode}: {text}")
