@@ -1,0 +1,88 @@
+"""The gateway's part of a request: which API key came, and which Authorization goes on.
+
+Rules of this room (Supabase's self-hosted gateway):
+
+- The key is the header `apikey` or the query parameter `apikey`, and must be one of the project's.
+- An Authorization that is not an opaque key (`Bearer sb_...`) is a person's token and goes on untouched.
+- Otherwise an opaque key is exchanged for the JWT of its role, and a JWT key becomes the bearer token itself.
+"""
+
+import hmac
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+# A browser follows these links, and verifiers fetch the public keys, without a key.
+OPEN_PATHS = frozenset(
+    {"/auth/v1/verify", "/auth/v1/callback", "/auth/v1/authorize", "/auth/v1/.well-known/jwks.json", "/healthz"}
+)
+OPAQUE_BEARER = re.compile(r"bearer\s+sb_", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ApiKeys:
+    """The project's keys: a JWT for each role, and opaque keys that stand for them."""
+
+    anon_jwt: str = field(repr=False)
+    service_role_jwt: str = field(repr=False)
+    publishable: tuple[str, ...] = field(default=(), repr=False)
+    secret: tuple[str, ...] = field(default=(), repr=False)
+
+    def bearer(self, key: str) -> str | None:
+        """The JWT that a key stands for, or None when it is not a key of the project."""
+        if _one_of(key, (self.service_role_jwt, *self.secret)):
+            return self.service_role_jwt
+        if _one_of(key, (self.anon_jwt, *self.publishable)):
+            return self.anon_jwt
+        return None
+
+
+class RequireApiKey:
+    """Lets a request pass only with a key of the project, and gives it the bearer token that belongs to it."""
+
+    def __init__(self, app: ASGIApp, keys: ApiKeys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        headers = MutableHeaders(scope=scope)
+        key, scope["query_string"] = _take_key(headers, scope["query_string"])
+        bearer = self._keys.bearer(key) if key else None
+        if bearer is None:
+            await _refusal(key)(scope, receive, send)
+            return
+        authorization = headers.get("authorization")
+        if authorization is None or OPAQUE_BEARER.match(authorization):
+            headers["authorization"] = f"Bearer {bearer}"
+        await self._app(scope, receive, send)
+
+
+def _take_key(headers: Headers, query: bytes) -> tuple[str, bytes]:
+    """The key, and the query without it: PostgREST would take the parameter for a filter."""
+    if b"apikey" not in query.lower():
+        return headers.get("apikey", ""), query
+    pairs = parse_qsl(query, keep_blank_values=True)
+    inside = [value for name, value in pairs if name.lower() == b"apikey"]
+    rest = [(name, value) for name, value in pairs if name.lower() != b"apikey"]
+    from_query = inside[0].decode(errors="replace") if inside else ""
+    return headers.get("apikey", "") or from_query, urlencode(rest).encode()
+
+
+def _one_of(key: str, known: tuple[str, ...]) -> bool:
+    # Compared in constant time, every one of them, so that time tells nothing.
+    return any([hmac.compare_digest(key.encode(errors="replace"), candidate.encode()) for candidate in known])
+
+
+def _refusal(key: str) -> JSONResponse:
+    if key:
+        message, hint = "Invalid API key", "Double check your Supabase `anon` or `service_role` API key."
+    else:
+        message, hint = "No API key found in request", "No `apikey` request header or url param was found."
+    return JSONResponse({"message": message, "hint": hint}, 401)

@@ -1,0 +1,156 @@
+"""The backend as one ASGI app: CORS, then the API key, then auth or REST.
+
+`open_backend` owns everything that opens: pools, threads, the listener. Prefixes of Supabase that are not built here
+answer 501 `not_supported`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import psycopg
+from smeboost_shared.errors import Misconfigured, StoreUnavailable
+from smeboost_shared.logs import get_logger
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from smeboost_emulators.supabase.api_keys import ApiKeys, RequireApiKey
+from smeboost_emulators.supabase.auth.routes import auth_routes
+from smeboost_emulators.supabase.auth.service import AuthService
+from smeboost_emulators.supabase.bootstrap import bootstrap
+from smeboost_emulators.supabase.keys import load_keyring, make_api_keys
+from smeboost_emulators.supabase.passwords import Passwords
+from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
+from smeboost_emulators.supabase.rest.routes import rest_routes
+from smeboost_emulators.supabase.rest.schema import SchemaCache
+from smeboost_emulators.supabase.rest.service import RestService
+from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+
+RETRY_SECONDS = 0.2
+NOT_BUILT = frozenset({"storage", "realtime", "functions", "graphql", "pg", "mcp", "analytics"})
+ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+EXPOSED_HEADERS = (
+    "Content-Encoding",
+    "Content-Location",
+    "Content-Range",
+    "Content-Type",
+    "Date",
+    "Link",
+    "Location",
+    "Proxy-Status",
+    "Server",
+    "Transfer-Encoding",
+    "X-Supabase-Api-Version",
+    "X-Total-Count",
+)
+
+log = get_logger("supabase")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A running backend: the app to serve, and the keys that it accepts."""
+
+    app: ASGIApp
+    keys: ApiKeys
+
+
+@asynccontextmanager
+async def open_backend(settings: SupabaseBackendSettings, database_url: str) -> AsyncGenerator[Backend]:
+    """Prepare the database and open everything the app needs; all is closed on the way out.
+
+    Raises:
+        StoreUnavailable: the database does not answer in time.
+        Misconfigured: a setting or the database's user cannot do what is needed.
+    """
+    await _prepare(settings, database_url)
+    keyring = await load_keyring(settings, database_url)
+    keys = make_api_keys(settings, keyring)
+    async with AsyncExitStack() as stack:
+        passwords = Passwords(
+            cost=settings.bcrypt_cost, threads=settings.password_threads, queue_max=settings.password_queue_max
+        )
+        stack.callback(passwords.close)
+        auth_pool = await _opened(stack, Pool(settings, database_url, "supabase_auth_admin"))
+        rest_pool = await _opened(stack, Pool(settings, database_url, "authenticator"))
+        cache = SchemaCache(rest_pool, settings.schemas)
+        stack.push_async_callback(cache.stop)
+        await cache.start()
+        auth = AuthService(settings, auth_pool, keyring, passwords)
+        yield Backend(create_app(auth, RestService(settings, rest_pool, keyring, cache), keys), keys)
+
+
+def create_app(auth: AuthService, rest: RestService, keys: ApiKeys) -> Starlette:
+    """The app of services that are already open."""
+
+    async def healthz(_request: Request) -> Response:
+        try:
+            async with auth.pool.connection() as connection:
+                await connection.execute("select 1")
+        except (DatabaseDown, PoolBusy, psycopg.Error):
+            return JSONResponse({"status": "unavailable", "reason": "database"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Mount("/auth/v1", routes=auth_routes(auth)),
+            Mount("/rest/v1", routes=rest_routes(rest)),
+            Route("/{path:path}", _elsewhere, methods=ANY_METHOD),
+        ],
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=ANY_METHOD,
+                allow_headers=["*"],
+                expose_headers=EXPOSED_HEADERS,
+                max_age=3600,
+            ),
+            Middleware(RequireApiKey, keys=keys),
+        ],
+        exception_handlers={Exception: _bug},
+    )
+
+
+async def _opened(stack: AsyncExitStack, pool: Pool) -> Pool:
+    await pool.open()
+    stack.push_async_callback(pool.close)
+    return pool
+
+
+async def _prepare(settings: SupabaseBackendSettings, database_url: str) -> None:
+    """Bootstrap, waiting for a database that is still starting."""
+    deadline = time.monotonic() + settings.start_timeout_seconds
+    while True:
+        try:
+            await bootstrap(database_url)
+            return
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise Misconfigured(f"SUPABASE_DB_URL must be a superuser's: {exc.diag.message_primary}") from None
+        except psycopg.OperationalError as exc:
+            if time.monotonic() > deadline or exc.sqlstate is not None:
+                raise StoreUnavailable(f"the database cannot be reached: {str(exc).strip()}") from None
+        except psycopg.ProgrammingError as exc:
+            raise Misconfigured(f"SUPABASE_DB_URL cannot be used: {str(exc).strip()}") from None
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _elsewhere(request: Request) -> Response:
+    first = request.path_params["path"].split("/")[0]
+    if first in NOT_BUILT:
+        message = f"/{first} is not supported by this backend"
+        return JSONResponse({"code": "not_supported", "message": message}, 501)
+    return JSONResponse({"message": "no Route matched with those values"}, 404)
+
+
+async def _bug(request: Request, exc: Exception) -> Response:
+    log.error("bug", method=request.method, path=request.url.path, error=type(exc).__name__)
+    return JSONResponse({"code": "unexpected_failure", "message": "Something went wrong on our side"}, 500)

@@ -1,0 +1,1 @@
+"""The /auth/v1 part: what GoTrue answers."""

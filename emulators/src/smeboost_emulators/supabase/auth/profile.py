@@ -1,0 +1,72 @@
+"""The signed-in person: read and change oneself."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.errors import UniqueViolation
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth.errors import AuthFailure, not_supported
+from smeboost_emulators.supabase.auth.requests import UserChange, parse
+from smeboost_emulators.supabase.auth.service import AuthService, merged, normal_email, refuse_phone
+from smeboost_emulators.supabase.auth.users import User
+from smeboost_emulators.supabase.pools import Connection
+
+
+class Profile:
+    """GET and PUT /user."""
+
+    def __init__(self, service: AuthService) -> None:
+        self._service = service
+
+    async def show(self, request: Request) -> Response:
+        """GET /user: the person of the bearer token."""
+        claims = self._service.claims(request)
+        async with self._service.pool.connection() as connection:
+            user, _ = await self._service.current(connection, claims)
+            [person] = await users.as_json(connection, user)
+        return JSONResponse(person)
+
+    async def change(self, request: Request) -> Response:
+        """PUT /user: change e-mail, password or metadata; a new password ends the other sessions."""
+        claims = self._service.claims(request)
+        asked = parse(await self._service.body(request), UserChange)
+        refuse_phone(asked.phone)
+        async with self._service.pool.connection() as connection:
+            user, session = await self._service.current(connection, claims)
+        columns = await self._columns(user, asked)
+        try:
+            async with self._service.pool.connection() as connection:
+                return JSONResponse(await _apply(connection, user, session, columns))
+        except UniqueViolation:
+            message = "A user with this email address has already been registered"
+            raise AuthFailure(422, "email_exists", message) from None
+
+    async def _columns(self, user: User, asked: UserChange) -> dict[str, object]:
+        if asked.app_metadata is not None and asked.app_metadata != user.raw_app_meta_data:
+            raise AuthFailure(403, "not_admin", "Updating app_metadata requires admin privileges")
+        columns: dict[str, object] = {}
+        if asked.password:
+            if await self._service.passwords.matches(asked.password, user.encrypted_password):
+                raise AuthFailure(422, "same_password", "New password should be different from the old password.")
+            columns["encrypted_password"] = await self._service.hash_password(asked.password)
+        if asked.data is not None:
+            columns["raw_user_meta_data"] = merged(user.raw_user_meta_data, asked.data)
+        if asked.email and (email := normal_email(asked.email)) != user.email:
+            if not self._service.settings.mailer_autoconfirm:
+                raise not_supported("Confirming a new e-mail address by mail")
+            columns |= {"email": email, "email_confirmed_at": datetime.now(UTC)}
+        return columns
+
+
+async def _apply(
+    connection: Connection, user: User, session: sessions.Session | None, columns: dict[str, object]
+) -> dict[str, Any]:
+    if columns:
+        user = await users.change(connection, user.id, **columns)
+    if "encrypted_password" in columns:
+        await sessions.end(connection, user.id, scope="others", current=session.id if session else None)
+    [person] = await users.as_json(connection, user)
+    return person

@@ -1,0 +1,198 @@
+"""What the auth endpoints share: who is asking, what an acceptable e-mail and password are, and the token response."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+
+from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth.errors import AuthFailure, bad_token, invalid
+from smeboost_emulators.supabase.auth.sessions import Client, Session
+from smeboost_emulators.supabase.auth.users import User
+from smeboost_emulators.supabase.bodies import read_body
+from smeboost_emulators.supabase.passwords import PASSWORD_MAX_BYTES, Passwords
+from smeboost_emulators.supabase.pools import Connection, Pool
+from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+from smeboost_emulators.supabase.tokens import Claims, Keyring, TokenRejected
+
+ADMIN_ROLES = frozenset({"service_role", "supabase_admin"})
+EMAIL_MAX_LENGTH = 255
+BAN_YEARS_MAX = 100
+# The form that HTML gives an <input type="email">, which is also what GoTrue checks.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class AuthService:
+    """The parts that every auth endpoint works with."""
+
+    settings: SupabaseBackendSettings
+    pool: Pool
+    keyring: Keyring
+    passwords: Passwords
+
+    async def body(self, request: Request) -> bytes:
+        """The request's body, at most 1 MB as in GoTrue."""
+        return await read_body(request, limit_bytes=self.settings.auth_body_max_bytes)
+
+    def claims(self, request: Request) -> Claims:
+        """The verified claims of the bearer token.
+
+        Raises:
+            AuthFailure: no_authorization, bad_jwt.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise AuthFailure(401, "no_authorization", "This endpoint requires a valid Bearer token")
+        try:
+            return self.keyring.verify(token.strip())
+        except TokenRejected as exc:
+            reason = "token has invalid claims: token is expired" if str(exc) == "JWT expired" else str(exc)
+            raise bad_token(reason) from None
+
+    def require_admin(self, request: Request) -> None:
+        """Let only the service role through.
+
+        Raises:
+            AuthFailure: no_authorization, bad_jwt, not_admin.
+        """
+        if self.claims(request).get("role") not in ADMIN_ROLES:
+            raise AuthFailure(403, "not_admin", "User not allowed")
+
+    async def current(self, connection: Connection, claims: Claims) -> tuple[User, Session | None]:
+        """The person and the session that a token speaks of.
+
+        Raises:
+            AuthFailure: bad_jwt, user_not_found, user_banned, session_not_found.
+        """
+        user_id = uuid_or_none(claims.get("sub"))
+        if user_id is None:
+            raise AuthFailure(403, "bad_jwt", "invalid claim: missing sub claim")
+        user = await users.find_by_id(connection, user_id)
+        if user is None or user.deleted_at is not None:
+            raise AuthFailure(403, "user_not_found", "User from sub claim in JWT does not exist")
+        if user.banned:
+            raise AuthFailure(403, "user_banned", "User is banned")
+        return user, await self._session(connection, claims)
+
+    async def _session(self, connection: Connection, claims: Claims) -> Session | None:
+        if "session_id" not in claims:
+            return None
+        session_id = uuid_or_none(claims["session_id"])
+        session = await sessions.find(connection, session_id) if session_id else None
+        if session is None:
+            raise AuthFailure(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+        return session
+
+    async def token_response(
+        self, request: Request, connection: Connection, user: User, session: Session, refresh_token: str
+    ) -> dict[str, Any]:
+        """What a sign-in or a refresh answers: an access token, the refresh token and the person."""
+        now = int(time.time())
+        expires_at = now + self.settings.jwt_expiry_seconds
+        claims = {
+            "iss": self.settings.jwt_issuer or f"{request.base_url}auth/v1",
+            "sub": str(user.id),
+            "aud": user.aud or users.AUDIENCE,
+            "exp": expires_at,
+            "iat": now,
+            "email": user.email or "",
+            "phone": user.phone or "",
+            "app_metadata": user.raw_app_meta_data or {},
+            "user_metadata": user.raw_user_meta_data or {},
+            "role": user.role or users.AUDIENCE,
+            "aal": session.aal,
+            "amr": await sessions.methods(connection, session.id),
+            "session_id": str(session.id),
+            "is_anonymous": user.is_anonymous,
+        }
+        [person] = await users.as_json(connection, user)
+        return {
+            "access_token": self.keyring.sign(claims),
+            "token_type": "bearer",
+            "expires_in": self.settings.jwt_expiry_seconds,
+            "expires_at": expires_at,
+            "refresh_token": refresh_token,
+            "user": person,
+        }
+
+    async def hash_password(self, password: str) -> str:
+        """The hash of an acceptable new password.
+
+        Raises:
+            AuthFailure: weak_password, validation_failed.
+        """
+        if len(password.encode(errors="replace")) > PASSWORD_MAX_BYTES:
+            raise invalid(f"Password cannot be longer than {PASSWORD_MAX_BYTES} characters")
+        if len(password) < self.settings.password_min_length:
+            message = f"Password should be at least {self.settings.password_min_length} characters."
+            raise AuthFailure(422, "weak_password", message, weak_password={"reasons": ["length"]})
+        if "\0" in password:
+            raise invalid("Password cannot contain a NUL character")
+        return await self.passwords.hash(password)
+
+
+def client_of(request: Request) -> Client:
+    """Who asks, for the session's row."""
+    address = request.client.host if request.client else None
+    return Client(user_agent=request.headers.get("user-agent"), ip=address)
+
+
+def normal_email(email: str) -> str:
+    """The address in lower case.
+
+    Raises:
+        AuthFailure: validation_failed.
+    """
+    email = email.strip().lower()
+    if len(email) > EMAIL_MAX_LENGTH or not _EMAIL.fullmatch(email):
+        raise invalid("Unable to validate email address: invalid format")
+    return email
+
+
+def refuse_phone(phone: str | None) -> None:
+    """Say that phone numbers are not built here.
+
+    Raises:
+        AuthFailure: phone_provider_disabled.
+    """
+    if phone:
+        raise AuthFailure(400, "phone_provider_disabled", "Phone log-ins are not supported by this backend")
+
+
+def uuid_or_none(value: object) -> UUID | None:
+    """The UUID that `value` spells, if it does."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def merged(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """Metadata after an update: members are replaced one by one, null removes one."""
+    everything = {**(old or {}), **new}
+    return {name: value for name, value in everything.items() if value is not None}
+
+
+def ban_end(duration: str) -> datetime | None:
+    """When a ban of this length (Go's notation, `1h30m`, or `none`) ends.
+
+    Raises:
+        AuthFailure: validation_failed.
+    """
+    if duration == "none":
+        return None
+    match = _DURATION.fullmatch(duration)
+    if not duration or match is None:
+        raise invalid(f"invalid format for ban duration: {duration[:50]!r}; write e.g. 24h or none")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if length > timedelta(days=366 * BAN_YEARS_MAX):
+        raise invalid(f"ban duration is longer than {BAN_YEARS_MAX} years")
+    return datetime.now(UTC) + length

@@ -1,0 +1,165 @@
+"""Sessions and their refresh tokens.
+
+Rules of this room (GoTrue's, version 1 tokens):
+
+- A refresh revokes the token that was shown and stores a child of it; both belong to one session.
+- A revoked token is still good when it is the parent of the active one (the answer got lost: the same active token is
+  given again) or when it was revoked less than the re-use interval ago. Otherwise somebody copied it: the whole session's
+  tokens are revoked.
+- Whoever changes the tokens of a session holds the lock on the session's row.
+"""
+
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from psycopg.rows import class_row, dict_row
+
+from smeboost_emulators.supabase.pools import Connection
+
+TOKEN_LENGTH = 12
+TOKEN_FORM = re.compile(r"[a-z0-9]{12}", re.ASCII)
+_ALPHABET = string.ascii_lowercase + string.digits
+USER_AGENT_MAX_LENGTH = 1000
+
+LogoutScope = Literal["global", "local", "others"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who asks, as far as a session remembers it."""
+
+    user_agent: str | None
+    ip: str | None
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """A row of `auth.refresh_tokens`."""
+
+    token: str
+    user_id: str
+    session_id: UUID | None
+    parent: str | None
+    revoked: bool
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Session:
+    """A row of `auth.sessions`, as far as tokens speak of it."""
+
+    id: UUID
+    user_id: UUID
+    aal: str
+    not_after: datetime | None
+
+
+async def start(connection: Connection, user_id: UUID, *, method: str, client: Client) -> tuple[Session, str]:
+    """A new session of a person who proved who they are by `method`, and its first refresh token."""
+    session = Session(id=uuid4(), user_id=user_id, aal="aal1", not_after=None)
+    await connection.execute(
+        """insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)
+           values (%s, %s, now(), now(), 'aal1', %s, %s)""",
+        (session.id, user_id, (client.user_agent or "")[:USER_AGENT_MAX_LENGTH], client.ip),
+    )
+    await connection.execute(
+        """insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
+           values (%s, %s, now(), now(), %s)""",
+        (uuid4(), session.id, method),
+    )
+    return session, await _store_token(connection, session, parent=None)
+
+
+async def find(connection: Connection, session_id: UUID, *, lock: bool = False) -> Session | None:
+    """The session, locked until the transaction ends if asked."""
+    query = "select id, user_id, coalesce(aal::text, 'aal1') as aal, not_after from auth.sessions where id = %s"
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        suffix = " for update" if lock else ""
+        return await (await cursor.execute((query + suffix).encode(), (session_id,))).fetchone()
+
+
+async def methods(connection: Connection, session_id: UUID) -> list[dict[str, Any]]:
+    """The `amr` claim of a session: how the person proved who they are, newest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """select authentication_method as method, extract(epoch from updated_at)::bigint as timestamp
+               from auth.mfa_amr_claims where session_id = %s order by updated_at desc""",
+            (session_id,),
+        )
+        return await cursor.fetchall()
+
+
+async def find_token(connection: Connection, token: str) -> RefreshToken | None:
+    """The refresh token with this value."""
+    return await _token(connection, "token = %s", (token,))
+
+
+async def active_token(connection: Connection, session_id: UUID) -> RefreshToken | None:
+    """The newest token of a session that is not revoked."""
+    return await _token(connection, "session_id = %s and revoked is not true", (session_id,))
+
+
+def is_reusable(token: RefreshToken, active: RefreshToken | None, *, reuse_seconds: int) -> bool:
+    """Whether a revoked token was shown again in good faith: see the rules of this room."""
+    if active is not None and active.parent == token.token:
+        return True
+    return datetime.now(UTC) <= token.updated_at + timedelta(seconds=reuse_seconds)
+
+
+async def rotate(connection: Connection, session: Session, token: RefreshToken) -> str:
+    """Revoke `token` and give its child."""
+    await connection.execute(
+        "update auth.refresh_tokens set revoked = true, updated_at = now() where token = %s", (token.token,)
+    )
+    return await _store_token(connection, session, parent=token.token)
+
+
+async def note_refresh(connection: Connection, session: Session, client: Client) -> None:
+    """Remember when a session was last refreshed, and from where."""
+    await connection.execute(
+        """update auth.sessions set refreshed_at = now() at time zone 'utc', updated_at = now(), user_agent = %s,
+             ip = %s where id = %s""",
+        ((client.user_agent or "")[:USER_AGENT_MAX_LENGTH], client.ip, session.id),
+    )
+
+
+async def revoke_family(connection: Connection, session_id: UUID) -> None:
+    """Revoke every refresh token of a session."""
+    await connection.execute(
+        "update auth.refresh_tokens set revoked = true, updated_at = now() where session_id = %s", (session_id,)
+    )
+
+
+async def end(connection: Connection, user_id: UUID, *, scope: LogoutScope, current: UUID | None) -> None:
+    """Remove sessions, and with them their refresh tokens: all of a person, the current one, or all but that."""
+    conditions: dict[LogoutScope, tuple[str, Sequence[UUID | None]]] = {
+        "global": ("user_id = %s", (user_id,)),
+        "local": ("user_id = %s and id = %s", (user_id, current)),
+        "others": ("user_id = %s and id is distinct from %s", (user_id, current)),
+    }
+    condition, values = conditions[scope]
+    await connection.execute(f"delete from auth.sessions where {condition}".encode(), values)  # noqa: S608  # our own constants
+
+
+async def _store_token(connection: Connection, session: Session, *, parent: str | None) -> str:
+    token = "".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH))
+    await connection.execute(
+        """insert into auth.refresh_tokens (token, user_id, session_id, parent, revoked, created_at, updated_at)
+           values (%s, %s, %s, %s, false, now(), now())""",
+        (token, str(session.user_id), session.id, parent),
+    )
+    return token
+
+
+async def _token(connection: Connection, condition: str, values: Sequence[object]) -> RefreshToken | None:
+    query = f"""select token, user_id, session_id, parent, coalesce(revoked, false) as revoked,
+                  coalesce(updated_at, created_at, now()) as updated_at
+                from auth.refresh_tokens where {condition} order by id desc limit 1"""  # noqa: S608  # our own constants
+    async with connection.cursor(row_factory=class_row(RefreshToken)) as cursor:
+        return await (await cursor.execute(query.encode(), values)).fetchone()

@@ -1,0 +1,192 @@
+"""Sign up, sign in, refresh and sign out."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from psycopg.errors import UniqueViolation
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth.errors import AuthFailure, OAuthFailure, invalid, not_supported
+from smeboost_emulators.supabase.auth.requests import PasswordGrant, RefreshGrant, SignUp, parse
+from smeboost_emulators.supabase.auth.service import AuthService, client_of, normal_email, refuse_phone
+from smeboost_emulators.supabase.auth.sessions import LogoutScope, RefreshToken
+from smeboost_emulators.supabase.auth.users import NewUser, User
+from smeboost_emulators.supabase.pools import Connection
+
+LOGOUT_SCOPES: dict[str, LogoutScope] = {"global": "global", "local": "local", "others": "others"}
+
+
+class SignIn:
+    """The endpoints that begin and end sessions."""
+
+    def __init__(self, service: AuthService) -> None:
+        self._service = service
+        self._settings = service.settings
+
+    async def sign_up(self, request: Request) -> Response:
+        """POST /signup: a session when e-mails count as confirmed, else the bare person."""
+        asked = parse(await self._service.body(request), SignUp)
+        if self._settings.disable_signup:
+            raise AuthFailure(422, "signup_disabled", "Signups not allowed for this instance")
+        refuse_phone(asked.phone)
+        if not asked.email:
+            raise AuthFailure(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
+        if not asked.password:
+            raise invalid("Signup requires a valid password")
+        email = normal_email(asked.email)
+        password_hash = await self._service.hash_password(asked.password)
+        return JSONResponse(await self._add(request, email, password_hash, asked.data or {}))
+
+    async def _add(self, request: Request, email: str, password_hash: str, data: dict[str, Any]) -> dict[str, Any]:
+        confirmed = self._settings.mailer_autoconfirm
+        user_id = uuid4()
+        metadata = {
+            **data,
+            "sub": str(user_id),
+            "email": email,
+            "email_verified": confirmed,
+            "phone_verified": False,
+        }
+        new = NewUser(email, password_hash, confirmed, user_metadata=metadata, app_metadata={}, id=user_id)
+        try:
+            async with self._service.pool.connection() as connection:
+                if await users.find_by_email(connection, email) is not None:
+                    raise _Taken
+                user = await users.add(connection, new)
+                return await self._first_answer(request, connection, user)
+        except (UniqueViolation, _Taken):
+            if confirmed:
+                raise AuthFailure(422, "user_already_exists", "User already registered") from None
+            return _pretended(new)
+
+    async def _first_answer(self, request: Request, connection: Connection, user: User) -> dict[str, Any]:
+        if self._settings.mailer_autoconfirm:
+            return await self._begin(request, connection, user)
+        [person] = await users.as_json(connection, user)
+        return person
+
+    async def token(self, request: Request) -> Response:
+        """POST /token: by `grant_type` a sign-in with a password or a refresh."""
+        grant = request.query_params.get("grant_type", "")
+        if grant == "password":
+            return JSONResponse(await self._by_password(request))
+        if grant == "refresh_token":
+            return JSONResponse(await self._by_refresh_token(request))
+        if grant in {"pkce", "id_token", "web3"}:
+            raise not_supported(f"grant_type {grant}")
+        raise AuthFailure(400, "invalid_credentials", "unsupported_grant_type")
+
+    async def _by_password(self, request: Request) -> dict[str, Any]:
+        asked = parse(await self._service.body(request), PasswordGrant)
+        refuse_phone(asked.phone)
+        if not asked.email:
+            raise invalid("missing email or phone")
+        email = asked.email.strip().lower().replace("\0", "")
+        async with self._service.pool.connection() as connection:
+            user = await users.find_by_email(connection, email)
+        # The connection is given back before the slow part.
+        if not await self._service.passwords.matches(asked.password or "", user.encrypted_password if user else None):
+            raise AuthFailure(400, "invalid_credentials", "Invalid login credentials")
+        if user is None:
+            raise AuthFailure(400, "invalid_credentials", "Invalid login credentials")
+        if user.banned:
+            raise AuthFailure(400, "user_banned", "User is banned")
+        if user.confirmed_at is None:
+            raise AuthFailure(400, "email_not_confirmed", "Email not confirmed")
+        async with self._service.pool.connection() as connection:
+            return await self._begin(request, connection, user)
+
+    async def _begin(self, request: Request, connection: Connection, user: User) -> dict[str, Any]:
+        user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
+        session, token = await sessions.start(connection, user.id, method="password", client=client_of(request))
+        return await self._service.token_response(request, connection, user, session, token)
+
+    async def _by_refresh_token(self, request: Request) -> dict[str, Any]:
+        asked = parse(await self._service.body(request), RefreshGrant)
+        if not asked.refresh_token:
+            raise OAuthFailure("invalid_request", "refresh_token required")
+        if not sessions.TOKEN_FORM.fullmatch(asked.refresh_token):
+            raise invalid("Refresh token is not valid")
+        async with self._service.pool.connection() as connection:
+            answer = await self._refreshed(request, connection, asked.refresh_token)
+        # Raised after the commit: revoking a copied token's family must last.
+        if answer is None:
+            raise AuthFailure(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
+        return answer
+
+    async def _refreshed(self, request: Request, connection: Connection, value: str) -> dict[str, Any] | None:
+        unknown = AuthFailure(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
+        token = await sessions.find_token(connection, value)
+        if token is None or token.session_id is None:
+            raise unknown
+        session = await sessions.find(connection, token.session_id, lock=True)
+        # Read again under the lock: somebody may have refreshed in between.
+        token = await sessions.find_token(connection, value)
+        if session is None or token is None:
+            raise unknown
+        user = await users.find_by_id(connection, session.user_id)
+        if user is None:
+            raise unknown
+        if user.banned:
+            raise AuthFailure(400, "user_banned", "Invalid Refresh Token: User Banned")
+        if session.not_after is not None and session.not_after <= datetime.now(UTC):
+            raise AuthFailure(400, "session_expired", "Invalid Refresh Token: Session Expired")
+        refresh_token = await self._next_token(connection, session, token)
+        if refresh_token is None:
+            return None
+        await sessions.note_refresh(connection, session, client_of(request))
+        return await self._service.token_response(request, connection, user, session, refresh_token)
+
+    async def _next_token(self, connection: Connection, session: sessions.Session, token: RefreshToken) -> str | None:
+        """The refresh token to hand out, or None when `token` was used before and not in good faith."""
+        if not token.revoked:
+            return await sessions.rotate(connection, session, token)
+        active = await sessions.active_token(connection, session.id)
+        if not sessions.is_reusable(token, active, reuse_seconds=self._settings.refresh_token_reuse_seconds):
+            if self._settings.refresh_token_rotation:
+                await sessions.revoke_family(connection, session.id)
+            return None
+        if active is not None and active.parent == token.token:
+            return active.token
+        return await sessions.rotate(connection, session, token)
+
+    async def sign_out(self, request: Request) -> Response:
+        """POST /logout: end all sessions, this one, or all but this one."""
+        name = request.query_params.get("scope", "global")
+        if name not in LOGOUT_SCOPES:
+            raise invalid(f"Unsupported logout scope {name[:50]!r}")
+        claims = self._service.claims(request)
+        async with self._service.pool.connection() as connection:
+            user, session = await self._service.current(connection, claims)
+            current = session.id if session else None
+            await sessions.end(connection, user.id, scope=LOGOUT_SCOPES[name], current=current)
+        return Response(status_code=204)
+
+
+class _Taken(Exception):
+    """Somebody has the address already."""
+
+
+def _pretended(new: NewUser) -> dict[str, Any]:
+    """An answer that does not tell whether the address is known: it looks like a new person without identities."""
+    now = datetime.now(UTC)
+    absent = dict.fromkeys(User.__dataclass_fields__)
+    person = User(
+        **{  # pyright: ignore[reportArgumentType]  # the two booleans are set right below
+            **absent,
+            "id": uuid4(),
+            "aud": users.AUDIENCE,
+            "role": users.AUDIENCE,
+            "email": new.email,
+            "raw_app_meta_data": {"provider": "email", "providers": ["email"]},
+            "raw_user_meta_data": {},
+            "created_at": now,
+            "updated_at": now,
+            "is_anonymous": False,
+            "is_sso_user": False,
+        }
+    )
+    return users.user_json(person, [])

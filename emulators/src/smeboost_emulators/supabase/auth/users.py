@@ -1,0 +1,220 @@
+"""People and their identities: rows of `auth.users` and `auth.identities`, and the JSON they are shown as."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+
+from smeboost_emulators.supabase.auth.errors import AuthFailure
+from smeboost_emulators.supabase.pools import Connection
+
+AUDIENCE = "authenticated"
+NO_INSTANCE = UUID(int=0)
+COLUMNS = """id, aud, role, email, encrypted_password, email_confirmed_at, phone, phone_confirmed_at, confirmed_at,
+  invited_at, confirmation_sent_at, recovery_sent_at, last_sign_in_at, raw_app_meta_data, raw_user_meta_data,
+  created_at, updated_at, banned_until, deleted_at, is_anonymous, is_sso_user"""
+
+
+@dataclass(frozen=True)
+class User:
+    """A row of `auth.users`; only `id` is certain, because seed scripts insert what they like."""
+
+    id: UUID
+    aud: str | None
+    role: str | None
+    email: str | None
+    encrypted_password: str | None
+    email_confirmed_at: datetime | None
+    phone: str | None
+    phone_confirmed_at: datetime | None
+    confirmed_at: datetime | None
+    invited_at: datetime | None
+    confirmation_sent_at: datetime | None
+    recovery_sent_at: datetime | None
+    last_sign_in_at: datetime | None
+    raw_app_meta_data: dict[str, Any] | None
+    raw_user_meta_data: dict[str, Any] | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    banned_until: datetime | None
+    deleted_at: datetime | None
+    is_anonymous: bool
+    is_sso_user: bool
+
+    @property
+    def banned(self) -> bool:
+        """Whether a ban is in force now."""
+        return self.banned_until is not None and self.banned_until > datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class NewUser:
+    """What is known of a person who is being added; metadata and password hash are final."""
+
+    email: str
+    password_hash: str
+    confirmed: bool
+    user_metadata: dict[str, Any]
+    app_metadata: dict[str, Any]
+    role: str = AUDIENCE
+    id: UUID | None = None
+
+
+async def find_by_email(connection: Connection, email: str) -> User | None:
+    """The person with this address, given in lower case; single sign-on accounts do not count."""
+    return await _one(connection, "lower(email) = %s and not is_sso_user and deleted_at is null", email)
+
+
+async def find_by_id(connection: Connection, user_id: UUID) -> User | None:
+    """The person with this id."""
+    return await _one(connection, "id = %s", user_id)
+
+
+async def list_page(connection: Connection, *, limit: int, offset: int) -> tuple[list[User], int]:
+    """A page of people, newest first, and how many there are in all."""
+    query = f"select {COLUMNS} from auth.users order by created_at desc, id limit %s offset %s"  # noqa: S608  # our own constant
+    async with connection.cursor(row_factory=class_row(User)) as cursor:
+        people = await (await cursor.execute(query, (limit, offset))).fetchall()
+    counted = await (await connection.execute("select count(*) from auth.users")).fetchone()
+    return people, int(counted[0]) if counted else 0
+
+
+async def add(connection: Connection, new: NewUser) -> User:
+    """Insert a person with an e-mail identity.
+
+    Raises:
+        psycopg.errors.UniqueViolation: somebody has the address or the id.
+    """
+    user_id = new.id or uuid4()
+    claims = {"sub": str(user_id), "email": new.email, "email_verified": new.confirmed, "phone_verified": False}
+    values = {
+        "instance_id": NO_INSTANCE,
+        "id": user_id,
+        "aud": AUDIENCE,
+        "role": new.role,
+        "email": new.email,
+        "encrypted_password": new.password_hash,
+        "raw_app_meta_data": Jsonb({"provider": "email", "providers": ["email"], **new.app_metadata}),
+        "raw_user_meta_data": Jsonb(new.user_metadata),
+    }
+    await connection.execute(
+        """insert into auth.users (instance_id, id, aud, role, email, encrypted_password, raw_app_meta_data,
+             raw_user_meta_data, email_confirmed_at, confirmation_token, recovery_token, email_change_token_new,
+             email_change, created_at, updated_at)
+           values (%(instance_id)s, %(id)s, %(aud)s, %(role)s, %(email)s, %(encrypted_password)s,
+             %(raw_app_meta_data)s, %(raw_user_meta_data)s, case when %(confirmed)s then now() end,
+             '', '', '', '', now(), now())""",
+        {**values, "confirmed": new.confirmed},
+    )
+    await connection.execute(
+        """insert into auth.identities (provider_id, user_id, identity_data, provider, last_sign_in_at, created_at,
+             updated_at)
+           values (%s, %s, %s, 'email', now(), now(), now())""",
+        (str(user_id), user_id, Jsonb(claims)),
+    )
+    return await _known(connection, user_id)
+
+
+async def change(connection: Connection, user_id: UUID, **columns: object) -> User:
+    """Set some columns; the names come from our code, never from a request."""
+    assignments = "".join(f"{name} = %({name})s, " for name in columns)
+    values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in columns.items()}
+    await connection.execute(
+        f"update auth.users set {assignments} updated_at = now() where id = %(user_id)s",  # noqa: S608  # see above
+        {**values, "user_id": user_id},
+    )
+    if "email" in columns or "email_confirmed_at" in columns:
+        await _match_identity(connection, user_id)
+    return await _known(connection, user_id)
+
+
+async def _match_identity(connection: Connection, user_id: UUID) -> None:
+    await connection.execute(
+        """update auth.identities i set updated_at = now(), identity_data = i.identity_data || jsonb_build_object(
+             'email', u.email, 'email_verified', u.email_confirmed_at is not null)
+           from auth.users u where u.id = i.user_id and i.user_id = %s and i.provider = 'email'""",
+        (user_id,),
+    )
+
+
+async def remove(connection: Connection, user_id: UUID) -> None:
+    """Delete a person; identities, sessions and tokens go along."""
+    await connection.execute("delete from auth.users where id = %s", (user_id,))
+
+
+async def as_json(connection: Connection, *people: User) -> list[dict[str, Any]]:
+    """The public form of people, identities included; the password hash is not part of it."""
+    identities: dict[UUID, list[dict[str, Any]]] = {person.id: [] for person in people}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "select * from auth.identities where user_id = any(%s) order by created_at, id", (list(identities),)
+        )
+        async for row in cursor:
+            identities[row["user_id"]].append(_identity_json(row))
+    return [user_json(person, identities[person.id]) for person in people]
+
+
+def user_json(user: User, identities: list[dict[str, Any]]) -> dict[str, Any]:
+    """A person as GoTrue shows one; members that are always there, then those that have a value."""
+    always = {
+        "id": str(user.id),
+        "aud": user.aud or AUDIENCE,
+        "role": user.role or "",
+        "email": user.email or "",
+        "phone": user.phone or "",
+        "app_metadata": user.raw_app_meta_data or {},
+        "user_metadata": user.raw_user_meta_data or {},
+        "identities": identities,
+        "created_at": _timestamp(user.created_at or datetime.fromtimestamp(0, UTC)),
+        "updated_at": _timestamp(user.updated_at or datetime.fromtimestamp(0, UTC)),
+        "is_anonymous": user.is_anonymous,
+    }
+    moments = {
+        name: getattr(user, name)
+        for name in (
+            "email_confirmed_at",
+            "phone_confirmed_at",
+            "confirmed_at",
+            "invited_at",
+            "confirmation_sent_at",
+            "recovery_sent_at",
+            "last_sign_in_at",
+            "banned_until",
+            "deleted_at",
+        )
+    }
+    return always | {name: _timestamp(moment) for name, moment in moments.items() if moment is not None}
+
+
+def _identity_json(row: dict[str, Any]) -> dict[str, Any]:
+    moments = {name: row[name] for name in ("last_sign_in_at", "created_at", "updated_at") if row[name]}
+    return {
+        "identity_id": str(row["id"]),
+        "id": row["provider_id"],
+        "user_id": str(row["user_id"]),
+        "identity_data": row["identity_data"],
+        "provider": row["provider"],
+        **{name: _timestamp(moment) for name, moment in moments.items()},
+        "email": row["email"] or "",
+    }
+
+
+def _timestamp(moment: datetime) -> str:
+    """RFC 3339 with `T` and `Z`; the Python client's models refuse PostgreSQL's own form."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+async def _one(connection: Connection, condition: str, value: object) -> User | None:
+    query = f"select {COLUMNS} from auth.users where {condition} order by created_at limit 1"  # noqa: S608  # our own constants
+    async with connection.cursor(row_factory=class_row(User)) as cursor:
+        return await (await cursor.execute(query.encode(), (value,))).fetchone()
+
+
+async def _known(connection: Connection, user_id: UUID) -> User:
+    user = await find_by_id(connection, user_id)
+    if user is None:
+        raise AuthFailure(404, "user_not_found", "User not found")
+    return user

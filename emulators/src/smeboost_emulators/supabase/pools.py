@@ -1,0 +1,100 @@
+"""Bounded connection pools that mend themselves.
+
+Rules of this room:
+
+- A connection is checked before it is lent, so a restart of PostgreSQL costs waiting requests some time and no error.
+- Who waits too long learns why: `DatabaseDown` when nobody answers, `PoolBusy` when everybody else is faster.
+- Nothing is prepared on the server: a prepared statement outlives the schema it was made for.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg import AsyncConnection, OperationalError
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from smeboost_emulators.supabase.bootstrap import login_url
+from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+
+Connection = AsyncConnection[TupleRow]
+CONNECT_TIMEOUT_SECONDS = 3
+RECONNECT_SECONDS = 2.0
+IDLE_SECONDS = 300.0
+
+
+class DatabaseDown(Exception):
+    """PostgreSQL does not answer."""
+
+
+class PoolBusy(Exception):
+    """All connections are in use."""
+
+
+class Pool:
+    """Connections of one service log-in."""
+
+    def __init__(self, settings: SupabaseBackendSettings, database_url: str, role: str) -> None:
+        timeout_milliseconds = round(settings.statement_timeout_seconds * 1000)
+        self.url = make_conninfo(
+            login_url(database_url, role),
+            options=f"-c statement_timeout={timeout_milliseconds}"
+            f" -c idle_in_transaction_session_timeout={timeout_milliseconds}",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            application_name=f"smeboost-supabase-{role}",
+        )
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            self.url,
+            min_size=1,
+            max_size=settings.db_pool,
+            open=False,
+            timeout=settings.db_pool_acquisition_timeout_seconds,
+            reconnect_timeout=RECONNECT_SECONDS,
+            max_idle=IDLE_SECONDS,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={"prepare_threshold": None},
+            name=role,
+        )
+
+    async def open(self) -> None:
+        """Start filling the pool; does not wait for it."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close(timeout=CONNECT_TIMEOUT_SECONDS)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """A working connection, with a transaction that is committed at the end and rolled back on an error.
+
+        Raises:
+            DatabaseDown, PoolBusy: none could be had in time.
+        """
+        try:
+            connection = await self._pool.getconn()
+        except PoolTimeout:
+            await self._explain()
+            raise PoolBusy from None
+        try:
+            async with connection.transaction():
+                yield connection
+        finally:
+            # A broken one is replaced by the pool, which is why it goes back even then.
+            await self._pool.putconn(connection)
+
+    async def _explain(self) -> None:
+        try:
+            connection = await AsyncConnection.connect(self.url)
+        except OperationalError:
+            raise DatabaseDown from None
+        await connection.close()
+
+
+def lost(exc: psycopg.Error) -> bool:
+    """Whether the connection broke (SQLSTATE classes 08, 57P0x, or none because nobody was left to send one)."""
+    return isinstance(exc, OperationalError) and (
+        exc.sqlstate is None or exc.sqlstate.startswith("08") or exc.sqlstate in {"57P01", "57P02", "57P03"}
+    )

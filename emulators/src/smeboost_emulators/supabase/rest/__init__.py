@@ -1,0 +1,1 @@
+"""The /rest/v1 part: what PostgREST answers."""

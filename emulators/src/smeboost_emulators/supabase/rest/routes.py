@@ -1,0 +1,32 @@
+"""The routes of /rest/v1."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from smeboost_emulators.supabase.rest.errors import RestFailure, not_built
+from smeboost_emulators.supabase.rest.service import RestService, refuse_unbuilt
+
+METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
+
+
+def rest_routes(service: RestService) -> list[Route]:
+    """The routes, relative to /rest/v1."""
+
+    async def relation(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": "OPTIONS,GET,HEAD,POST,PATCH,DELETE"})
+        if request.method == "PUT":
+            return not_built("PUT is").response()
+        return await service.answer(request)
+
+    return [
+        Route("/rpc", refuse_unbuilt, methods=METHODS),
+        Route("/{relation}", relation, methods=METHODS),
+        Route("/{path:path}", refuse_unbuilt, methods=METHODS),
+    ]
+
+
+def method_not_allowed(method: str) -> Response:
+    """PostgREST's words for a method that it does not know."""
+    return RestFailure(405, "PGRST117", f"Unsupported HTTP method: {method[:20]}").response()

@@ -1,0 +1,193 @@
+"""What the exposed schemas hold, read from `pg_catalog` and read again when it changes.
+
+Rules of this room:
+
+- Every identifier of a statement comes from here, never from a request.
+- A reload is asked for by `NOTIFY pgrst` (event triggers send it on DDL) or by a name that is unknown here but known to
+  the database. Many who ask at once share one reload.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import AsyncConnection, sql
+from smeboost_shared.logs import get_logger
+
+from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
+
+RECONNECT_SECONDS = 1.0
+KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
+
+_RELATIONS = """
+select n.nspname, c.relname, coalesce(json_agg(json_build_object(
+    'name', a.attname, 'type_schema', tn.nspname, 'type', t.typname,
+    'category', t.typcategory, 'default', pg_get_expr(d.adbin, d.adrelid),
+    'generated', a.attgenerated <> '' or a.attidentity = 'a'
+  ) order by a.attnum) filter (where a.attname is not null), '[]'),
+  coalesce((select json_agg(k.attname order by array_position(i.indkey::int2[], k.attnum))
+    from pg_index i join pg_attribute k on k.attrelid = c.oid and k.attnum = any(i.indkey)
+    where i.indrelid = c.oid and i.indisprimary), '[]')
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_type t on t.oid = a.atttypid
+left join pg_namespace tn on tn.oid = t.typnamespace
+left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+where n.nspname = any(%s) and c.relkind in ('r', 'v', 'm', 'f', 'p')
+group by c.oid, n.nspname, c.relname
+"""
+_TYPES = """
+select n.nspname, t.typname, format_type(t.oid, null)
+from pg_type t join pg_namespace n on n.oid = t.typnamespace
+where (n.nspname = 'pg_catalog' or n.nspname = any(%s)) and t.typtype in ('b', 'd', 'e', 'r', 'm')
+  and t.typname !~ '^pg_'
+"""
+_EXISTS = """
+select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = %(schema)s and c.relname = %(relation)s and c.relkind in ('r', 'v', 'm', 'f', 'p')
+    and (%(column)s::text is null or exists (select from pg_attribute a
+      where a.attrelid = c.oid and a.attname = %(column)s and a.attnum > 0 and not a.attisdropped)))
+"""
+
+log = get_logger("supabase-rest")
+
+
+@dataclass(frozen=True)
+class TypeName:
+    """A type, by schema and name."""
+
+    schema: str
+    name: str
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The type in a statement."""
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `default` is the expression that PostgreSQL shows for it."""
+
+    name: str
+    type: TypeName
+    category: str
+    default: str | None
+    generated: bool
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table or a view."""
+
+    schema: str
+    name: str
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The relation in a statement."""
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All relations of the exposed schemas, and all types by every name they go by."""
+
+    relations: Mapping[tuple[str, str], Relation] = field(default_factory=dict[tuple[str, str], Relation])
+    types: Mapping[str, TypeName] = field(default_factory=dict[str, TypeName])
+
+
+async def read_schema(connection: Connection, exposed: tuple[str, ...]) -> Schema:
+    """The present state of the database; expressions are shown with every name qualified."""
+    await connection.execute("select set_config('search_path', '', true)")
+    relations: dict[tuple[str, str], Relation] = {}
+    cursor = await connection.execute(_RELATIONS, (list(exposed),))
+    async for schema, name, columns, primary_key in cursor:
+        found = [_column(entry) for entry in columns]
+        relations[schema, name] = Relation(
+            schema, name, {column.name: column for column in found}, tuple(str(key) for key in primary_key)
+        )
+    types: dict[str, TypeName] = {}
+    cursor = await connection.execute(_TYPES, (list(exposed),))
+    async for schema, name, shown in cursor:
+        types[name] = types[shown] = TypeName(schema, name)
+    return Schema(relations, types)
+
+
+def _column(entry: Mapping[str, object]) -> Column:
+    default = entry["default"]
+    return Column(
+        name=str(entry["name"]),
+        type=TypeName(str(entry["type_schema"]), str(entry["type"])),
+        category=str(entry["category"]),
+        default=None if default is None else str(default),
+        generated=bool(entry["generated"]),
+    )
+
+
+class SchemaCache:
+    """The present `Schema`, kept in step with the database while it is running."""
+
+    def __init__(self, pool: Pool, exposed: tuple[str, ...]) -> None:
+        self._pool = pool
+        self._exposed = exposed
+        self._lock = asyncio.Lock()
+        self._listener: asyncio.Task[None] | None = None
+        self.schema = Schema()
+        self.reloads = 0
+
+    async def start(self) -> None:
+        """Read the schema and listen for changes."""
+        await self.reload()
+        self._listener = asyncio.create_task(self._listen(), name="schema-listener")
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._listener:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+
+    async def reload(self) -> None:
+        """Read the schema again; who comes while another waits for the same is served by that one's reading.
+
+        Raises:
+            DatabaseDown, PoolBusy, psycopg.Error: it could not be read; the old one stays.
+        """
+        seen = self.reloads
+        async with self._lock:
+            # One reading that began after we asked is enough for everybody who asked before it.
+            if self.reloads > seen + 1:
+                return
+            async with self._pool.connection() as connection:
+                self.schema = await read_schema(connection, self._exposed)
+            self.reloads += 1
+
+    async def knows_database(self, schema: str, relation: str, column: str | None) -> bool:
+        """Whether the database has a name that this cache has not."""
+        values = {"schema": schema, "relation": relation, "column": column}
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(_EXISTS, values)).fetchone()
+        return bool(row and row[0])
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (psycopg.Error, DatabaseDown, PoolBusy) as exc:
+                log.warning("schema_listener_lost", error=str(exc).strip())
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _follow(self) -> None:
+        connection = await AsyncConnection.connect(f"{self._pool.url} {KEEPALIVES}", autocommit=True)
+        async with connection:
+            await connection.execute("listen pgrst")
+            # Something may have changed while nobody listened.
+            await self.reload()
+            async for _ in connection.notifies():
+                await self.reload()

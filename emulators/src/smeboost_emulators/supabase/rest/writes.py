@@ -1,0 +1,166 @@
+"""The statements of a request: read, insert, update, delete. Each gives one row: total, rows, body."""
+
+from collections.abc import Sequence
+from typing import LiteralString, cast
+
+from psycopg import sql
+
+from smeboost_emulators.supabase.rest.errors import RestFailure
+from smeboost_emulators.supabase.rest.grammar import Field, Selected
+from smeboost_emulators.supabase.rest.preferences import Form, Page
+from smeboost_emulators.supabase.rest.requests import Payload, Query
+from smeboost_emulators.supabase.rest.schema import Column
+from smeboost_emulators.supabase.rest.statements import (
+    Binder,
+    Target,
+    order_by,
+    returned_columns,
+    select_list,
+    where,
+)
+
+SOURCE = sql.Identifier("pgrst_source")
+BODY = "pgrst_body"
+
+
+def read(
+    target: Target, query: Query, page: Page, binder: Binder, *, form: Form, with_body: bool, counted: bool
+) -> sql.Composable:
+    """A page of rows, and the number of all rows if `counted`."""
+    rows = sql.SQL("select {} from {}{}{} limit {}::bigint offset {}::bigint").format(
+        select_list(target, query.select, binder),
+        target.relation.identifier,
+        where(target, query.filters, binder),
+        order_by(target, query.order, binder),
+        binder.bind(str(page.limit)),
+        binder.bind(str(page.offset)),
+    )
+    total = sql.SQL("({})").format(count(target, query, binder)) if counted else sql.SQL("null::bigint")
+    body = _json_body(SOURCE, form) if with_body else sql.SQL("null::text")
+    return sql.SQL("with {source} as ({rows}) select {total}, count(*), {body} from {source}").format(
+        source=SOURCE, rows=rows, total=total, body=body
+    )
+
+
+def count(target: Target, query: Query, binder: Binder, *, at_most: int | None = None) -> sql.Composable:
+    """The number of rows that the filters let through, counted no further than `at_most`."""
+    rows = matching(target, query, binder)
+    if at_most is not None:
+        rows = sql.SQL("{} limit {}::bigint").format(rows, binder.bind(str(at_most)))
+    return sql.SQL("select count(*) from ({}) as pgrst_matching").format(rows)
+
+
+def matching(target: Target, query: Query, binder: Binder) -> sql.Composable:
+    """One value for each row that the filters let through."""
+    return sql.SQL("select 1 from {}{}").format(target.relation.identifier, where(target, query.filters, binder))
+
+
+def insert(target: Target, query: Query, payload: Payload, binder: Binder, preferred: dict[str, str]) -> sql.Composable:
+    """Insert the rows of the body, with the conflict clause that `Prefer: resolution` asks for."""
+    columns = [target.written(name) for name in payload.columns]
+    names = sql.SQL(", ").join([sql.Identifier(column.name) for column in columns])
+    into = sql.SQL(" ({})").format(names) if columns else sql.SQL("")
+    rows = sql.SQL("select {} from {}").format(
+        names, _body_rows(columns, payload, binder, with_defaults=preferred.get("missing") == "default")
+    )
+    return sql.SQL("insert into {}{} {}{}").format(
+        target.relation.identifier, into, rows, _on_conflict(target, query, columns, preferred.get("resolution"))
+    )
+
+
+def update(target: Target, query: Query, payload: Payload, binder: Binder) -> sql.Composable:
+    """Set the body's members on the rows that the filters let through."""
+    columns = [target.written(name) for name in payload.columns]
+    assignments = [
+        sql.SQL("{} = {}").format(sql.Identifier(column.name), sql.Identifier(BODY, column.name)) for column in columns
+    ]
+    return sql.SQL("update {} set {} from {}{}").format(
+        target.relation.identifier,
+        sql.SQL(", ").join(assignments),
+        _body_rows(columns, payload, binder, with_defaults=False),
+        where(target, query.filters, binder),
+    )
+
+
+def delete(target: Target, query: Query, binder: Binder) -> sql.Composable:
+    """Remove the rows that the filters let through."""
+    return sql.SQL("delete from {}{}").format(target.relation.identifier, where(target, query.filters, binder))
+
+
+def returning(
+    target: Target, change: sql.Composable, items: Sequence[Selected] | None, binder: Binder, form: Form
+) -> sql.Composable:
+    """Run `change` and give the number of its rows and, unless `items` is None, the rows themselves."""
+    returned = returned_columns(target, items or ())
+    changed = sql.SQL("with {} as ({} returning {})").format(SOURCE, change, returned)
+    if items is None:
+        return sql.SQL("{} select null::bigint, count(*), null::text from {}").format(changed, SOURCE)
+    shown = sql.SQL("select {} from {} as {}").format(
+        select_list(target, items, binder), SOURCE, sql.Identifier(target.relation.name)
+    )
+    result = sql.Identifier("pgrst_result")
+    return sql.SQL("{}, {} as ({}) select null::bigint, count(*), {} from {}").format(
+        changed, result, shown, _json_body(result, form), result
+    )
+
+
+def key_items(target: Target) -> tuple[Selected, ...]:
+    """The primary key, as text: what a `Location` header names."""
+    return tuple(Selected(Field(name), cast="text") for name in target.relation.primary_key)
+
+
+def _json_body(source: sql.Identifier, form: Form) -> sql.Composable:
+    rows = sql.SQL("coalesce(json_agg(row_to_json({}.*)), '[]'::json)").format(source)
+    if form.strip_nulls:
+        rows = sql.SQL("json_strip_nulls({})").format(rows)
+    if form.singular:
+        rows = sql.SQL("({} -> 0)").format(rows)
+    return sql.SQL("{}::text").format(rows)
+
+
+def _body_rows(columns: Sequence[Column], payload: Payload, binder: Binder, *, with_defaults: bool) -> sql.Composable:
+    """The body as rows with the columns' types."""
+    text = binder.bind(payload.text)
+    if not columns:
+        # As many rows as the body has, each all defaults.
+        return sql.SQL("json_array_elements({}::json) as {}").format(text, sql.Identifier(BODY))
+    types = sql.SQL(", ").join(
+        [sql.SQL("{} {}").format(sql.Identifier(column.name), column.type.identifier) for column in columns]
+    )
+    defaults = [column for column in columns if column.default is not None and not column.generated]
+    if not (with_defaults and defaults):
+        return sql.SQL("json_to_recordset({}::json) as {}({})").format(text, sql.Identifier(BODY), types)
+    pairs = sql.SQL(", ").join([sql.SQL("{}::text, {}").format(binder.bind(c.name), _default(c)) for c in defaults])
+    return sql.SQL(
+        "jsonb_array_elements({}::jsonb) as pgrst_row(value),"
+        " lateral jsonb_to_record(jsonb_build_object({}) || pgrst_row.value) as {}({})"
+    ).format(text, pairs, sql.Identifier(BODY), types)
+
+
+def _default(column: Column) -> sql.SQL:
+    # Shown by PostgreSQL itself, with every name qualified; nothing of the request is in it.
+    return sql.SQL(cast(LiteralString, column.default or "null"))
+
+
+def _on_conflict(target: Target, query: Query, columns: Sequence[Column], resolution: str | None) -> sql.Composable:
+    names = query.on_conflict or target.relation.primary_key
+    if resolution is None or not names:
+        return sql.SQL("")
+    keys = sql.SQL(", ").join([sql.Identifier(target.written(name).name) for name in names])
+    if resolution == "ignore-duplicates" or not columns:
+        return sql.SQL(" on conflict ({}) do nothing").format(keys)
+    assignments = [
+        sql.SQL("{} = excluded.{}").format(sql.Identifier(column.name), sql.Identifier(column.name))
+        for column in columns
+    ]
+    return sql.SQL(" on conflict ({}) do update set {}").format(keys, sql.SQL(", ").join(assignments))
+
+
+def require_filters(query: Query, verb: str) -> None:
+    """Supabase loads pg-safeupdate, which refuses to change a whole table.
+
+    Raises:
+        RestFailure: 21000.
+    """
+    if not query.filters:
+        raise RestFailure(400, "21000", f"{verb} requires a WHERE clause")

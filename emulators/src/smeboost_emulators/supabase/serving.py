@@ -1,0 +1,110 @@
+"""Serve the backend on a socket: for the command, and for tests that want it in their own process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from smeboost_shared.errors import Misconfigured, StoreUnavailable
+
+from smeboost_emulators.stores.postgres import running_postgres
+from smeboost_emulators.supabase.api_keys import ApiKeys
+from smeboost_emulators.supabase.app import open_backend
+from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+
+GRACE_SECONDS = 3
+POLL_SECONDS = 0.005
+BACKLOG = 512
+KEEP_ALIVE_SECONDS = 30
+HEADERS_MAX_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Served:
+    """A backend that answers at `url`."""
+
+    url: str
+    database_url: str = field(repr=False)
+    keys: ApiKeys = field(repr=False)
+    ended: asyncio.Event = field(repr=False)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's own handling ends the process before what we opened is closed; signals are the command's."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    settings: SupabaseBackendSettings, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncGenerator[Served]:
+    """The backend on `host:port` (0 picks a free port), with an embedded PostgreSQL when no url is set.
+
+    Raises:
+        Misconfigured, StoreUnavailable: it could not start; the message says why.
+    """
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_bound(host, port))
+        database_url = await _database(stack, settings)
+        backend = await stack.enter_async_context(open_backend(settings, database_url))
+        config = uvicorn.Config(
+            backend.app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
+        )
+        ended = asyncio.Event()
+        server = _Server(config)
+        task = asyncio.create_task(_run(server, listener, ended), name="supabase-backend")
+        stack.push_async_callback(_stop, server, task)
+        while not server.started:
+            if task.done():
+                raise StoreUnavailable("the HTTP server did not start")
+            await asyncio.sleep(POLL_SECONDS)
+        name, number = listener.getsockname()[:2]
+        shown = f"[{name}]" if ":" in name else name
+        yield Served(f"http://{shown}:{number}", database_url, backend.keys, ended)
+
+
+async def _database(stack: AsyncExitStack, settings: SupabaseBackendSettings) -> str:
+    if settings.db_url is not None:
+        return settings.db_url.get_secret_value()
+    if settings.data_dir is None:
+        raise Misconfigured("SUPABASE_DB_URL or SUPABASE_DATA_DIR is not set; one says where the data is")
+    return (await stack.enter_async_context(running_postgres(Path(settings.data_dir)))).url
+
+
+async def _run(server: uvicorn.Server, listener: socket.socket, ended: asyncio.Event) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        ended.set()
+
+
+async def _stop(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    server.should_exit = True
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise Misconfigured(f"cannot listen on {host}:{port}: {exc.strerror}; choose another --port") from None
+    return listener
