@@ -149,7 +149,7 @@ async def test_invalidation_wins_any_race_against_computations(cache: Cache):
 
 async def test_a_tag_whose_version_was_lost_serves_nothing(cache: Cache, client: RedisClient):
     await cache.set("k", b"old", ttl_seconds=60, tags=["a"])
-    assert await client.execute("DEL", f"{client.key_prefix}{{cache}}:tag:a") == 1
+    assert await client.execute("DEL", f"{client.key_prefix}smeboost:{{cache}}:tag:a") == 1
     assert await cache.get("k") is None
     assert await cache.get_or_compute("k", _constant(b"new"), ttl_seconds=60, tags=["a"]) == b"new"
 
@@ -226,7 +226,7 @@ async def test_a_computation_that_nobody_waits_for_is_cancelled_and_frees_its_le
 
 async def test_a_value_expires_and_never_later_than_asked(cache: Cache, client: RedisClient):
     await cache.set("k", b"x", ttl_seconds=100)
-    left = await client.execute("PTTL", f"{client.key_prefix}{{cache}}:value:k")
+    left = await client.execute("PTTL", f"{client.key_prefix}smeboost:{{cache}}:value:k")
     assert isinstance(left, int)
     assert 89_000 < left <= 100_000
 
@@ -234,14 +234,14 @@ async def test_a_value_expires_and_never_later_than_asked(cache: Cache, client: 
 async def test_lifetimes_of_values_stored_together_differ(cache: Cache, client: RedisClient):
     for number in range(20):
         await cache.set(f"k{number}", b"x", ttl_seconds=1000)
-    lifetimes = [await client.execute("PTTL", f"{client.key_prefix}{{cache}}:value:k{number}") for number in range(20)]
+    lifetimes = [await client.execute("PTTL", f"{client.key_prefix}smeboost:{{cache}}:value:k{number}") for number in range(20)]
     assert len({int(str(one)) // 1000 for one in lifetimes}) > 5
 
 
 async def test_a_version_outlives_the_values_that_carry_it(cache: Cache, client: RedisClient):
     await cache.set("k", b"x", ttl_seconds=1, tags=["a"])
     await cache.set("k", b"x", ttl_seconds=20 * 86_400, tags=["a"])
-    left = await client.execute("TTL", f"{client.key_prefix}{{cache}}:tag:a")
+    left = await client.execute("TTL", f"{client.key_prefix}smeboost:{{cache}}:tag:a")
     assert isinstance(left, int)
     assert left > 20 * 86_400
 
@@ -294,7 +294,7 @@ async def test_bad_input_is_refused_before_anything_is_computed(
 
 
 async def test_a_foreign_value_under_our_key_is_a_miss(cache: Cache, client: RedisClient):
-    await client.execute("SET", f"{client.key_prefix}{{cache}}:value:k", b"not ours")
+    await client.execute("SET", f"{client.key_prefix}smeboost:{{cache}}:value:k", b"not ours")
     assert await cache.get("k") is None
     assert await cache.get_or_compute("k", _constant(b"fine"), ttl_seconds=60) == b"fine"
     assert asdict(cache.statistics())["degraded"] == 0

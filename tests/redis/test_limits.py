@@ -64,7 +64,7 @@ async def test_a_reset_gives_the_whole_limit_back(limiter: RateLimiter):
 
 async def test_a_bucket_disappears_when_its_limit_is_free_again(limiter: RateLimiter, client: RedisClient):
     await limiter.check("a", limit=10, period_seconds=100)
-    key = f"{client.key_prefix}limits:limit:{{a}}:10/100000000"
+    key = f"{client.key_prefix}smeboost:limits:{{a}}:10/100000000"
     ttl = await client.execute("PTTL", key)
     assert isinstance(ttl, int)
     assert 9_000 < ttl <= 10_001

@@ -35,6 +35,7 @@ from smeboost_redis.cache_entry import (
     tags_of,
 )
 from smeboost_redis.client import RedisClient, as_bytes, as_integer, as_list, load_script
+from smeboost_redis.names import checked_namespace, own_prefix
 
 OPEN = load_script("cache_open")
 STORE = load_script("cache_store")
@@ -97,7 +98,7 @@ class Cache:
     ) -> None:
         """A computation longer than `lease_seconds` is not stored; another's is awaited for `wait_seconds`."""
         self._client = client
-        self._prefix = f"{client.key_prefix}{{{namespace}}}:"
+        self._prefix = f"{own_prefix(client.key_prefix)}{{{checked_namespace(namespace)}}}:"
         self._wait_seconds = wait_seconds
         self._lease = round(lease_seconds * 1000)
         self._value_bytes_max = value_bytes_max or client.settings.value_bytes_max

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from smeboost_shared.errors import InvalidInput
 
 from smeboost_redis.client import RedisClient, as_bytes, as_list, load_script
-from smeboost_redis.names import bounded_name
+from smeboost_redis.names import bounded_name, checked_namespace, own_prefix
 
 LIMIT = load_script("limit")
 EXACT_INTEGER_MAX = 2**53
@@ -43,7 +43,7 @@ class RateLimiter:
     def __init__(self, client: RedisClient, namespace: str = "limits") -> None:
         """`namespace` keeps the buckets of one use apart from another's."""
         self._client = client
-        self._namespace = f"{client.key_prefix}{namespace}:limit:"
+        self._prefix = f"{own_prefix(client.key_prefix)}{checked_namespace(namespace)}:"
 
     async def check(self, key: str, *, limit: int, period_seconds: float, cost: int = 1) -> Decision:
         """Take `cost` from the allowance of `key`, or refuse; a cost of 0 only looks.
@@ -54,8 +54,9 @@ class RateLimiter:
         """
         period = round(period_seconds * 1_000_000)
         _check_numbers(limit, period, cost)
-        bucket = f"{self._namespace}{{{bounded_name(key)}}}:{limit}/{period}"
-        allowed, level, now = as_list(await self._client.run(LIMIT, [bucket], [limit, period, cost]))
+        allowed, level, now = as_list(
+            await self._client.run(LIMIT, [self._bucket(key, limit, period)], [limit, period, cost])
+        )
         level, now = int(as_bytes(level)), int(as_bytes(now))
         # One request weighs `period` units, and the bucket leaks `limit` units a microsecond.
         overflow = 0 if allowed == 1 else level + (cost - limit) * period
@@ -71,7 +72,10 @@ class RateLimiter:
     async def reset(self, key: str, *, limit: int, period_seconds: float) -> None:
         """Give `key` its whole allowance of this policy back."""
         period = round(period_seconds * 1_000_000)
-        await self._client.execute("DEL", f"{self._namespace}{{{bounded_name(key)}}}:{limit}/{period}")
+        await self._client.execute("DEL", self._bucket(key, limit, period))
+
+    def _bucket(self, key: str, limit: int, period: int) -> str:
+        return f"{self._prefix}{{{bounded_name(key)}}}:{limit}/{period}"
 
 
 def _check_numbers(limit: int, period: int, cost: int) -> None:

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from smeboost_shared.errors import Conflict, InvalidInput, NotAuthenticated, VendorBadAnswer
 
 from smeboost_redis.client import RedisClient, Reply, as_bytes, as_integer, as_list, load_script
+from smeboost_redis.names import checked_namespace, own_prefix
 
 CREATE = load_script("session_create")
 USE = load_script("session_use")
@@ -67,7 +68,7 @@ class Sessions:
     ) -> None:
         """`lifetime_seconds` is the absolute age; above `sessions_per_user_max` the one that ends first makes room."""
         self._client = client
-        self._prefix = f"{client.key_prefix}{namespace}"
+        self._prefix = f"{own_prefix(client.key_prefix)}{checked_namespace(namespace)}"
         self._lifetime = round(lifetime_seconds * 1000)
         self._grace = round(grace_seconds * 1000)
         self._per_user_max = sessions_per_user_max

@@ -31,6 +31,7 @@ class RedisSettings(Settings):
     key_prefix: str = Field(
         default="",
         max_length=100,
+        pattern=r"^[^{}]*$",
         validation_alias="REDIS_KEY_PREFIX",
         description="put before every key, so that several tenants or programs can share one server",
     )

@@ -1,0 +1,116 @@
+"""A client for a process that asks for many small things at once: it sends them together.
+
+Most of the cost of a small command is in the vendor's client and the sockets, not in the server. Commands that are
+asked for while others are under way therefore travel as one pipeline; a lone command leaves at once and waits for
+nobody. Each command keeps its own reply and its own error. There is no order between two commands that were not
+awaited one after the other, as with any pool of connections.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import cast
+
+from redis import exceptions as vendor
+from smeboost_shared.errors import SmeBoostError, StoreUnavailable
+
+from smeboost_redis.client import Command, Part, RedisClient, Reply, Script, translated
+from smeboost_redis.settings import RedisSettings
+
+BATCH_COMMANDS_MAX = 128
+BATCHES_FLYING_MAX = 2
+"""While these are under way the next batch fills up."""
+WAITING_COMMANDS_MAX = 10_000
+
+Waiting = tuple[Command, "asyncio.Future[Reply]"]
+
+
+class BatchingClient(RedisClient):
+    """`RedisClient` whose single commands and scripts share round trips with those of other tasks."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        """Nothing is opened before `async with`."""
+        super().__init__(settings)
+        self._waiting: list[Waiting] = []
+        self._flying: set[asyncio.Task[None]] = set()
+        self._departing = False
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let what is under way arrive, then close."""
+        if self._users == 1:
+            while self._flying:
+                await asyncio.wait(self._flying)
+        await super().__aexit__(kind, error, trace)
+
+    async def execute(self, *command: Part, repeatable: bool = False) -> Reply:
+        """Send one command; see `RedisClient.execute`."""
+        try:
+            return await self._sent(command)
+        except vendor.RedisError as exc:
+            raise translated(exc) from exc
+        except StoreUnavailable:
+            if not repeatable:
+                raise
+        return await super().execute(*command)
+
+    async def run(self, script: Script, keys: Sequence[Part], arguments: Sequence[Part] = ()) -> Reply:
+        """Run a script; see `RedisClient.run`."""
+        try:
+            return await self._sent(("EVALSHA", script.digest, len(keys), *keys, *arguments))
+        except vendor.NoScriptError:
+            pass  # the server refused before it ran anything, so sending the text repeats nothing
+        except vendor.RedisError as exc:
+            raise translated(exc) from exc
+        return await self.execute("EVAL", script.source, len(keys), *keys, *arguments)
+
+    def _sent(self, command: Command) -> "asyncio.Future[Reply]":
+        """The reply to come; its exception is the vendor's when the server refused this very command."""
+        if len(self._waiting) >= WAITING_COMMANDS_MAX:
+            raise StoreUnavailable("Too many commands wait for the Redis server.", retry_after_seconds=1)
+        loop = asyncio.get_running_loop()
+        reply: asyncio.Future[Reply] = loop.create_future()
+        self._waiting.append((command, reply))
+        if not self._departing and len(self._flying) < BATCHES_FLYING_MAX:
+            self._departing = True
+            loop.call_soon(self._depart)
+        return reply
+
+    def _depart(self) -> None:
+        self._departing = False
+        batch, self._waiting = self._waiting[:BATCH_COMMANDS_MAX], self._waiting[BATCH_COMMANDS_MAX:]
+        if not batch:
+            return
+        flight = asyncio.get_running_loop().create_task(self._fly(batch))
+        self._flying.add(flight)
+        flight.add_done_callback(self._arrived)
+
+    def _arrived(self, flight: "asyncio.Task[None]") -> None:
+        self._flying.discard(flight)
+        if self._waiting and not self._departing:
+            self._depart()
+
+    async def _fly(self, batch: list[Waiting]) -> None:
+        failure: SmeBoostError = StoreUnavailable("The command was given up.")
+        try:
+            pipeline = self._opened().pipeline(transaction=False)
+            for command, _ in batch:
+                pipeline.execute_command(*command)
+            for (_, reply), outcome in zip(batch, await pipeline.execute(raise_on_error=False), strict=True):
+                _settle(reply, outcome)
+        except (vendor.RedisError, OSError) as exc:
+            failure = translated(exc)
+        finally:
+            for _, reply in batch:
+                _settle(reply, failure)
+
+
+def _settle(reply: "asyncio.Future[Reply]", outcome: object) -> None:
+    """Give the caller its reply, unless it has one or has gone away."""
+    if reply.done():
+        return
+    if isinstance(outcome, Exception):
+        reply.set_exception(outcome)
+    else:
+        reply.set_result(cast(Reply, outcome))
