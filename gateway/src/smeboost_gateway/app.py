@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from smeboost_redis.cache import Cache
-from smeboost_redis.client import RedisClient
+from smeboost_redis.batching import BatchingClient
 from smeboost_redis.limits import RateLimiter
 from smeboost_redis.sessions import Sessions
 from starlette.applications import Starlette
@@ -33,7 +33,7 @@ EXPOSED_HEADERS = ["ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-
 def create_app(settings: GatewaySettings) -> Starlette:
     """The whole gateway; its lifespan opens the store and the servers, and closes them."""
     metrics = Metrics()
-    store = RedisClient(settings.redis)
+    store = BatchingClient(settings.redis)
     sessions = Sessions(store, "gateway-sessions", grace_seconds=settings.refresh_grace_seconds)
     tokens = AccessTokens(settings)
     gate = Gate(settings, tokens, sessions, RateLimiter(store, "gateway-limits"))

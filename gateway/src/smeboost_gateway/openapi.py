@@ -41,9 +41,9 @@ def openapi_document(operations: Sequence[AnyOperation]) -> Schema:
 
 
 def _schemas(operations: Sequence[AnyOperation]) -> tuple[Schemas, Schema]:
-    wanted = dict.fromkeys(_models(operations))
-    schemas, definitions = models_json_schema(list(wanted), ref_template="#/components/schemas/{model}")
-    return schemas, definitions.get("$defs", {})
+    wanted = list(dict.fromkeys(_models(operations)))
+    found, definitions = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    return {key: found[key] for key in wanted}, definitions.get("$defs", {})
 
 
 def _models(operations: Sequence[AnyOperation]) -> Iterable[tuple[type[BaseModel], Mode]]:
@@ -51,7 +51,9 @@ def _models(operations: Sequence[AnyOperation]) -> Iterable[tuple[type[BaseModel
     for operation in operations:
         if operation.body is not Nothing:
             yield operation.body, "validation"
-        yield from ((model, "serialization") for model in operation.answers.values() if model is not None)
+        for model in operation.answers.values():
+            if model is not None:
+                yield model, "serialization"
 
 
 def _operation(operation: AnyOperation, schemas: Schemas) -> Schema:

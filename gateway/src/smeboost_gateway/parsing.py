@@ -1,8 +1,8 @@
 """Reading requests: what does not fit is refused with the name of the field and the way to mend it."""
 
 import difflib
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -75,42 +75,36 @@ async def read_body(request: Request, model: type[Model], settings: GatewaySetti
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise UnsupportedMediaType("The body must be JSON.", hint="Send Content-Type: application/json.")
-    document = _json(await request.body())
-    if not isinstance(document, dict):
-        raise InvalidInput("The body must be a JSON object.")
-    if _deeper_than(document, settings.json_depth_max):
-        raise MalformedRequest(f"The JSON is nested deeper than {settings.json_depth_max} levels.")
-    return _checked(model, document, "The body is not valid.")
+    return _checked(model, _json_object(await request.body(), settings.json_depth_max), "The body is not valid.")
 
 
-def _json(body: bytes) -> object:
+def _json_object(body: bytes, depth_max: int) -> dict[str, Any]:
     if not body:
         raise MalformedRequest("The body is empty.", hint="Send a JSON object.")
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as exc:
         reason = "it is nested too deep" if isinstance(exc, RecursionError) else str(exc)
         raise MalformedRequest(f"The body is not JSON: {reason}.") from None
+    if not isinstance(document, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    found = cast("dict[str, Any]", document)
+    if _deeper_than(found, depth_max):
+        raise MalformedRequest(f"The JSON is nested deeper than {depth_max} levels.")
+    return found
 
 
-def _deeper_than(document: object, depth_max: int) -> bool:
-    level: list[object] = [document]
+def _deeper_than(document: dict[str, Any], depth_max: int) -> bool:
+    level: list[Any] = [document]
     for _ in range(depth_max):
-        level = [inner for value in level for inner in _inner(value)]
+        level = [inner for value in level for inner in _inner(value) if isinstance(inner, dict | list)]
         if not level:
             return False
     return True
 
 
-def _inner(value: object) -> list[object]:
-    """What is one level down, as far as it can hold more."""
-    if isinstance(value, dict):
-        found: list[object] = list(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # JSON
-    elif isinstance(value, list):
-        found = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # JSON
-    else:
-        return []
-    return [inner for inner in found if isinstance(inner, dict | list)]
+def _inner(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _checked(model: type[Model], values: Mapping[Any, Any], message: str) -> Model:

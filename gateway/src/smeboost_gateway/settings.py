@@ -51,8 +51,12 @@ class GatewaySettings(Settings):
     requests_per_minute: int = Field(
         default=600, ge=1, description="requests of one session, over REST and MCP together"
     )
-    logins_per_minute_by_address: int = Field(default=60, ge=1, description="log-in attempts from one address")
-    logins_per_minute_by_email: int = Field(default=20, ge=1, description="log-in attempts for one e-mail")
+    logins_per_minute_by_address: int = Field(
+        default=60, ge=1, le=1_000_000, description="log-in attempts from one address"
+    )
+    logins_per_minute_by_email: int = Field(
+        default=20, ge=1, le=1_000_000, description="log-in attempts for one e-mail"
+    )
 
     records_cache_seconds: int = Field(default=5, ge=0, le=3600, description="age of a cached list or record; 0 = off")
     schema_cache_seconds: int = Field(default=60, ge=0, le=3600, description="age of cached bases and tables; 0 = off")
