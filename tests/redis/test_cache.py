@@ -234,7 +234,9 @@ async def test_a_value_expires_and_never_later_than_asked(cache: Cache, client: 
 async def test_lifetimes_of_values_stored_together_differ(cache: Cache, client: RedisClient):
     for number in range(20):
         await cache.set(f"k{number}", b"x", ttl_seconds=1000)
-    lifetimes = [await client.execute("PTTL", f"{client.key_prefix}smeboost:{{cache}}:value:k{number}") for number in range(20)]
+    lifetimes = [
+        await client.execute("PTTL", f"{client.key_prefix}smeboost:{{cache}}:value:k{number}") for number in range(20)
+    ]
     assert len({int(str(one)) // 1000 for one in lifetimes}) > 5
 
 

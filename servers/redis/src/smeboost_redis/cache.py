@@ -21,7 +21,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, cast
 
-from smeboost_shared.errors import InvalidInput, SmeBoostError, StoreUnavailable, TooLarge, VendorCredentials
+from smeboost_shared.errors import (
+    FieldProblem,
+    InvalidInput,
+    SmeBoostError,
+    StoreUnavailable,
+    TooLarge,
+    VendorCredentials,
+)
 from smeboost_shared.logs import get_logger
 
 from smeboost_redis.cache_entry import (
@@ -328,5 +335,6 @@ def _jittered(ttl: int) -> int:
 
 def _milliseconds(ttl_seconds: float) -> int:
     if not 0 < ttl_seconds <= TTL_SECONDS_MAX:
-        raise InvalidInput(f"ttl_seconds must be above 0 and at most {TTL_SECONDS_MAX}.")
+        problem = FieldProblem(field="ttl_seconds", message=f"must be above 0 and at most {TTL_SECONDS_MAX}")
+        raise InvalidInput("The lifetime is out of range.", errors=[problem])
     return max(1, round(ttl_seconds * 1000))

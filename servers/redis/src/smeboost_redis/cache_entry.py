@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smeboost_shared.errors import InvalidInput
+from smeboost_shared.errors import FieldProblem, InvalidInput
 
 from smeboost_redis.names import bounded_name
 
@@ -42,7 +42,7 @@ def entry_of(prefix: str, key: str, tags: tuple[str, ...]) -> Entry:
         InvalidInput: an empty key, too many tags, or a tag that is empty, too long or not printable.
     """
     if len(tags) > TAGS_MAX:
-        raise InvalidInput(f"A cached value may have at most {TAGS_MAX} tags.")
+        raise _invalid("tags", f"may be at most {TAGS_MAX}")
     name = bounded_name(key)
     every = (EVERYTHING, *sorted({checked_tag(tag) for tag in tags}))
     return Entry(f"{prefix}value:{name}", f"{prefix}lease:{name}", every, tuple(tag_key(prefix, tag) for tag in every))
@@ -51,7 +51,7 @@ def entry_of(prefix: str, key: str, tags: tuple[str, ...]) -> Entry:
 def checked_tag(tag: str) -> str:
     """`tag`, if it can stand in a heading."""
     if not 0 < len(tag) <= TAG_CHARACTERS_MAX or not tag.isprintable() or tag == EVERYTHING:
-        raise InvalidInput(f"A tag must be 1 to {TAG_CHARACTERS_MAX} printable characters, and not {EVERYTHING!r}.")
+        raise _invalid("tags", f"must each be 1 to {TAG_CHARACTERS_MAX} printable characters, and not {EVERYTHING!r}")
     return tag
 
 
@@ -85,3 +85,7 @@ def tags_of(raw: bytes) -> tuple[str, ...] | None:
         return tuple(line.partition(b"\t")[0].decode() for line in heading.split(b"\n"))
     except UnicodeDecodeError:
         return None
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{field} {message}.", errors=[FieldProblem(field=field, message=message)])
