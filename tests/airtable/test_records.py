@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smeboost_emulators.testing.airtable import small_seed
 
@@ -134,7 +134,7 @@ async def test_search_finds_exactly_what_was_typed_whatever_it_is(shop, ask):
     awkward = st.text(st.sampled_from("\\\"'{}()\n\t ,&"), min_size=1, max_size=8)
     typed: list[str] = []
 
-    @settings(max_examples=25, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, database=None)
     @given((text | awkward).map(str.strip).filter(bool))
     def collect(found: str) -> None:
         typed.append(found)

@@ -99,6 +99,7 @@ class AirtableSettings(Settings):
     @classmethod
     def _is_an_http_url(cls, url: str) -> str:
         parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        extras = parts.query or parts.fragment or parts.username or parts.password
+        if parts.scheme not in ("http", "https") or not parts.hostname or extras:
             raise ValueError("must be an http or https URL such as https://api.airtable.com")
         return url.strip().rstrip("/").removesuffix("/v0")
