@@ -5,6 +5,7 @@ import socket
 import sys
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from smeboost_emulators.bedrock.app import create_app
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         with listener:
-            AnnouncingServer(config()).run(sockets=[listener])
+            AnnouncingServer(config(create_app())).run(sockets=[listener])
     except KeyboardInterrupt:
         # uvicorn stops in order first and raises the signal again when it is done.
         return 130
@@ -49,10 +50,10 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
-def config() -> uvicorn.Config:
+def config(app: ASGIApp) -> uvicorn.Config:
     """How the emulator is served, in its process and in tests alike."""
     return uvicorn.Config(
-        create_app(),
+        app,
         lifespan="off",
         log_config=None,
         access_log=False,

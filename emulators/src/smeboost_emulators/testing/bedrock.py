@@ -4,13 +4,17 @@ import socket
 import threading
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 import uvicorn
 
+from smeboost_emulators.bedrock.app import create_app
 from smeboost_emulators.bedrock.command import SHUTDOWN_SECONDS, config, listen
 
 START_SECONDS_MAX = 5.0
+EMULATED_TIME = datetime(2026, 11, 23, tzinfo=UTC)
+"""Which models have reached their end must not depend on the day of the test."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class BedrockEmulator:
 
 class _ThreadServer(uvicorn.Server):
     def __init__(self) -> None:
-        super().__init__(config())
+        super().__init__(config(create_app(clock=lambda: EMULATED_TIME)))
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
