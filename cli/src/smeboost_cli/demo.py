@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 from rich.console import Console
 from smeboost_emulators.stores.postgres import prepare_postgres
-from smeboost_emulators.stores.process import private_folder, run
+from smeboost_emulators.stores.process import private_folder, run, write_private
 from smeboost_emulators.stores.valkey import prepare_valkey
 from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_shared.errors import Misconfigured, SmeBoostError, StoreUnavailable
@@ -64,6 +64,9 @@ def demo(options: Options, console: Console) -> int:
 async def _demo(folder: Path, options: Options, progress: Progress, console: Console, held: ExitStack) -> None:
     """Start everything, then wait for a signal; leaving stops everything."""
     progress.say(f"SME Boost demo in {folder}")
+    if options.ready_file:
+        # A killed demo may have left one, and somebody may be waiting for ours.
+        options.ready_file.unlink(missing_ok=True)
     supervisor = Supervisor(private_folder(folder / "logs"), tell=progress.say)
     with _signals(supervisor, progress) as stopping:
         async with supervisor:
@@ -96,7 +99,7 @@ def _announce(house: House, options: Options, supervisor: Supervisor) -> None:
 async def _prepare(folder: Path, options: Options, held: ExitStack) -> House:
     ports = Ports(folder, held)
     gateway_port = ports.gateway(options.port)
-    return House(
+    house = House(
         folder=folder,
         scale=options.scale,
         secrets=Secrets.of(folder),
@@ -107,6 +110,8 @@ async def _prepare(folder: Path, options: Options, held: ExitStack) -> House:
         supabase_port=ports.internal("supabase"),
         bedrock_port=ports.internal("bedrock"),
     )
+    write_private(house.token_file, house.secrets.airtable_token)
+    return house
 
 
 async def _bring_up(

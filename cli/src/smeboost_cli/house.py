@@ -13,6 +13,7 @@ from typing import Literal
 from smeboost_emulators.stores.postgres import Postgres
 from smeboost_emulators.stores.process import LOOPBACK, Command
 from smeboost_emulators.stores.valkey import Valkey
+from smeboost_emulators.supabase.bootstrap import login_url
 
 from smeboost_cli.datafolder import Secrets
 from smeboost_cli.probes import answers_200
@@ -57,6 +58,11 @@ class House:
         return self.folder / f"seed-{self.scale}.json"
 
     @property
+    def token_file(self) -> Path:
+        """The Airtable emulator's token, where only its owner reads it."""
+        return self.folder / "airtable-token"
+
+    @property
     def gateway_url(self) -> str:
         """Where people and scripts begin."""
         return _url(self.gateway_port)
@@ -94,7 +100,7 @@ class House:
     def airtable_child(self) -> Child:
         """The Airtable emulator, with the sample data unless it has data already."""
         data = self.folder / f"airtable-{self.scale}"
-        options = ["--seed", str(self.seed), "--data", str(data), "--token", self.secrets.airtable_token]
+        options = ["--seed", str(self.seed), "--data", str(data), "--token-file", str(self.token_file)]
         return self._emulator("airtable", self.airtable_port, options, {})
 
     def supabase_child(self) -> Child:
@@ -125,7 +131,8 @@ class House:
             "SUPABASE_URL": self.supabase_url,
             # The key of people who sign in: what they see is decided by row level security, never by this key.
             "SUPABASE_KEY": self.secrets.supabase_anon_key,
-            "SUPABASE_DB_URL": self.postgres.url,
+            # For reading the catalogue only, so not as the superuser.
+            "SUPABASE_DB_URL": login_url(self.postgres.url, "authenticator"),
             "AIRTABLE_API_KEY": self.secrets.airtable_token,
             "AIRTABLE_ENDPOINT_URL": self.airtable_url,
             "AWS_REGION": REGION,

@@ -67,10 +67,9 @@ def print_start_screen(console: Console, house: House, pids: dict[str, int]) -> 
 def _curl(house: House) -> list[str]:
     who = house.people[0]
     credentials = json.dumps({"email": who.email, "password": who.password})
-    reader = "import json,sys; print(json.load(sys.stdin)['access_token'])"
     return [
         f"TOKEN=$(curl -s {house.gateway_url}/api/auth/login -H 'Content-Type: application/json' \\",
-        f"  -d '{credentials}' | {Path(sys.executable).name} -c \"{reader}\")",
+        f'  -d \'{credentials}\' | sed -E \'s/.*"access_token": ?"([^"]+)".*/\\1/\')',
         f'curl -s {house.gateway_url}/api/airtable/bases -H "Authorization: Bearer $TOKEN"',
     ]
 

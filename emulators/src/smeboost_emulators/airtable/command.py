@@ -48,6 +48,10 @@ def open_emulator(options: EmulatorOptions, seed: Path | None, data: Path | None
     return emulator
 
 
+def _tokens_in(file: Path | None) -> frozenset[str]:
+    return frozenset(file.read_text(encoding="utf-8").split()) if file else frozenset()
+
+
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201  # one line for a person or a supervisor
 
@@ -55,7 +59,7 @@ def _say(line: str) -> None:
 def _options(arguments: argparse.Namespace) -> EmulatorOptions:
     limited = not arguments.no_rate_limit
     return EmulatorOptions(
-        tokens=frozenset(arguments.token),
+        tokens=frozenset(arguments.token) | _tokens_in(arguments.token_file),
         rate_limit=arguments.rate_limit if limited else None,
         token_rate_limit=arguments.token_rate_limit if limited else None,
         penalty_seconds=arguments.penalty_seconds,
@@ -78,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=Path, metavar="FILE", help="JSON with the bases to begin with")
     add("--data", type=Path, metavar="DIR", help="keep all changes here; the seed is then applied only once")
     add("--token", action="append", default=[], help="a token to accept; repeatable; any token when none is given")
+    add(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="tokens to accept, one a line: unseen by other users, unlike --token",
+    )
     add("--rate-limit", type=_positive, default=standard.rate_limit, help="requests per second to one base")
     add("--token-rate-limit", type=_positive, default=standard.token_rate_limit, help="requests per second by token")
     add("--penalty-seconds", type=float, default=standard.penalty_seconds, help="lock-out after breaking a limit")
