@@ -8,16 +8,22 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from fastmcp import Client, FastMCP
+from smeboost_cli.migrations import apply_migrations
+from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_shared.settings import load
 from smeboost_supabase.server import create_server
 from smeboost_supabase.settings import SupabaseSettings
 
+MIGRATIONS = Path(__file__).parents[2] / "supabase/migrations"
 KEY = "sb_publishable_of-the-tests"
 USER = {
     "id": "7f1d9a1c-4a0e-4f0e-9a53-0c4f6e0f3a11",
@@ -100,7 +106,7 @@ async def scripted_project() -> AsyncIterator[Callable[[Answering], Awaitable[Sc
 
 
 @contextlib.asynccontextmanager
-async def _listening(answering: Answering) -> AsyncIterator[ScriptedProject]:
+async def _listening(answering: Answering) -> AsyncGenerator[ScriptedProject]:
     project = ScriptedProject("", answering)
     connections: set[asyncio.Task[None]] = set()
 
@@ -162,6 +168,12 @@ async def tools_of(server_for: Callable[..., FastMCP]) -> AsyncIterator[Callable
         yield make
 
 
+@pytest.fixture
+def tools_with() -> "Callable[[Client[Any]], Tools]":
+    """Tools over a client that the test opened itself."""
+    return Tools
+
+
 class Tools:
     """Calls tools by MCP and gives what they give: a result, or the error it failed with."""
 
@@ -195,3 +207,76 @@ def unused_url() -> Iterator[str]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
+SCHEMA = """
+create table public.notes (
+  id bigint generated always as identity primary key,
+  owner uuid not null default auth.uid() references auth.users (id),
+  body text not null
+);
+alter table public.notes enable row level security;
+create policy "owners only" on public.notes to authenticated using (owner = auth.uid()) with check (owner = auth.uid());
+
+create table public.things (
+  id bigint generated always as identity primary key,
+  name text not null default 'unnamed',
+  code text unique,
+  quantity integer constraint things_quantity_check check (quantity >= 0),
+  twice integer generated always as (quantity * 2) stored,
+  price numeric(12, 2),
+  ok boolean,
+  made_on date,
+  tags text[],
+  details jsonb,
+  span int4range,
+  parent_id bigint references public.things (id),
+  "select" text,
+  "limit" text,
+  "Odd, (name)" text
+);
+create table public."Order lines" (id integer primary key, "заметка" text);
+create view public.thing_names as select id, name from public.things;
+create schema private;
+create table private.secrets (id integer);
+"""
+
+
+@pytest.fixture(scope="session")
+def backend(new_database: Callable[[], str], start_supabase_backend: Callable[..., Any]) -> Iterator[Any]:
+    """A local Supabase with the house's migrations and the tables of these tests, on a database of its own."""
+    url = new_database()
+
+    async def prepare() -> None:
+        await bootstrap(url)
+        await apply_migrations(url, MIGRATIONS)
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            await connection.execute(SCHEMA)
+
+    asyncio.run(prepare())
+    with start_supabase_backend(url) as started:
+        yield started
+
+
+@pytest.fixture
+def new_person(backend: Any) -> Callable[..., dict[str, str]]:
+    """A factory of people who can sign in: gives what `signed_in` needs."""
+
+    def make(**attributes: object) -> dict[str, str]:
+        person = {"email": f"{uuid4().hex}@example.com", "password": uuid4().hex}
+        backend.create_user(**person, **attributes)
+        return person
+
+    return make
+
+
+@pytest.fixture
+async def as_anyone(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
+    """The tools with the public key of the local Supabase."""
+    return await tools_of(backend.url, key=backend.anon_key)
+
+
+@pytest.fixture
+async def as_service(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
+    """The tools with the key that passes row level security."""
+    return await tools_of(backend.url, key=backend.service_role_key)

@@ -174,6 +174,8 @@ async def test_a_packed_answer_is_read(scripted_project, tools_of):
         (("P0001", "closed for the day", ""), "vendor_rejected", None),
         (("XX000", "cache lookup failed", ""), "vendor_bad_answer", None),
         (("PGRST301", "JWSError", ""), "vendor_credentials", None),
+        (("PGRST200", "Could not find a relationship between 'a' and 'b'", ""), "invalid_input", "columns"),
+        (("PGRST127", "Feature not implemented", ""), "not_supported", None),
         (("PGRST999", "something new", ""), "vendor_rejected", None),
     ],
 )

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ async def test_the_tools_are_the_ones_in_the_snapshot(server_for, unused_url, as
     await assert_tools_match(server_for(unused_url), SNAPSHOT)
 
 
-async def test_the_server_speaks_stdio(scripted_project, tmp_path):
+async def test_the_server_speaks_stdio(scripted_project, tools_with, tmp_path):
     project = await scripted_project(lambda _asked: {"body": [{"id": 1}]})
     transport = StdioTransport(
         COMMAND[0],
@@ -41,13 +41,13 @@ async def test_the_server_speaks_stdio(scripted_project, tmp_path):
     )
     async with Client(transport) as client:
         assert {tool.name for tool in await client.list_tools()} == READS | WRITES
-        page = await client.call_tool("select_rows", {"table": "orders"})
-    assert page.structured_content["rows"] == [{"id": 1}]
+        page = await tools_with(client)("select_rows", table="orders")
+    assert page["rows"] == [{"id": 1}]
     assert "sb_publishable_x" not in (tmp_path / "log").read_text()
 
 
 @contextlib.asynccontextmanager
-async def serving(*options: str, **variables: str) -> AsyncIterator[str]:
+async def serving(*options: str, **variables: str) -> AsyncGenerator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -75,7 +75,7 @@ async def answers(port: int) -> bool:
     return True
 
 
-async def test_a_read_only_server_offers_sign_in_and_reading_only(scripted_project, grant):
+async def test_a_read_only_server_offers_sign_in_and_reading_only(scripted_project, tools_with, grant):
     def answer(asked):
         return {"body": grant() if asked.path == "/auth/v1/token" else [{"id": 1}]}
 
@@ -83,13 +83,13 @@ async def test_a_read_only_server_offers_sign_in_and_reading_only(scripted_proje
     variables = {"SUPABASE_URL": project.url, "SUPABASE_KEY": "sb_publishable_x"}
     async with serving("--read-only", **variables) as url, Client(url) as client:
         assert {tool.name for tool in await client.list_tools()} == READS
-        signed_in = await client.call_tool("sign_in", {"email": "ada@example.com", "password": "correct horse"})
-        session = signed_in.structured_content["session"]
-        page = await client.call_tool("select_rows", {"table": "orders", "session": session})
-        refused = await client.call_tool("delete_rows", {"table": "orders", "filters": []}, raise_on_error=False)
-    assert page.structured_content["rows"] == [{"id": 1}]
+        tools = tools_with(client)
+        session = await tools.signed_in("ada@example.com", "correct horse")
+        page = await tools("select_rows", table="orders", session=session)
+        refused = await tools.fails("delete_rows", table="orders", filters=[])
+    assert page["rows"] == [{"id": 1}]
     assert project.asked[-1].headers["authorization"] == "Bearer access-token-1"
-    assert refused.structured_content["error"]["code"] == "not_found"
+    assert refused["code"] == "not_found"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ Answer = dict[str, Any]
 def project_with_auth(grant) -> Callable[..., Callable[[Any], Answer]]:
     """A factory of projects that sign anybody in; keywords replace single answers by what the request is about."""
 
-    def make(*, expires_in: int = 3600, **answers: Any) -> Callable[[Any], Answer]:
+    def make(*, expires_in: int = 3600, **answers: Answer | Callable[[Any], Answer]) -> Callable[[Any], Answer]:
         numbers = iter(range(1, 1000))
 
         def answer(asked: Any) -> Answer:
@@ -43,7 +43,7 @@ def project_with_auth(grant) -> Callable[..., Callable[[Any], Answer]]:
 
 
 @contextmanager
-def calling_as(subject: str) -> Iterator[None]:
+def calling_as(subject: str) -> Generator[None]:
     token = AccessToken(token="t", client_id="c", scopes=[], subject=subject)
     reset = auth_context_var.set(AuthenticatedUser(token))
     try:
@@ -214,16 +214,15 @@ async def test_signing_out_forgets_the_session_whatever_the_project_says(
 
 
 async def test_a_server_started_again_works_and_knows_no_earlier_session(
-    scripted_project, server_for, project_with_auth
+    scripted_project, server_for, tools_with, project_with_auth
 ):
     server = server_for((await scripted_project(project_with_auth())).url)
     async with Client(server) as client:
-        session = (await client.call_tool("sign_in", ADA)).structured_content["session"]
+        session = await tools_with(client).signed_in(**ADA)
     async with Client(server) as client:
-        arguments = {"table": "orders", "session": session}
-        refused = await client.call_tool("select_rows", arguments, raise_on_error=False)
-        assert refused.structured_content["error"]["code"] == "not_authenticated"
-        assert (await client.call_tool("sign_in", ADA)).structured_content["session"] != session
+        tools = tools_with(client)
+        assert (await tools.fails("select_rows", table="orders", session=session))["code"] == "not_authenticated"
+        assert await tools.signed_in(**ADA) != session
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _advisory(row: dict[str, Any]) -> Advisory:
 def _unreachable(exc: psycopg.OperationalError) -> Misconfigured | VendorUnavailable:
     # A failed log-in comes without an SQLSTATE attribute; libpq puts the server's own words into the text.
     refused = exc.sqlstate in ("28P01", "28000", "3D000") or any(
-        words in str(exc) for words in ("authentication failed", "does not exist", "invalid dsn", "could not translate")
+        words in str(exc) for words in ("authentication failed", "does not exist")
     )
     if refused:
         return Misconfigured("The database refuses SUPABASE_DB_URL: a wrong user, password or name.", hint=_FIX_URL)

@@ -19,6 +19,7 @@ from smeboost_shared.errors import (
     InvalidInput,
     NotFound,
     NotPermitted,
+    NotSupported,
     OutcomeUnknown,
     SmeBoostError,
     TokenExpired,
@@ -201,6 +202,10 @@ def _read_only(_fault: DatabaseFault, _request: Request) -> SmeBoostError:
     return NotPermitted("The database is read-only at the moment.")
 
 
+def _not_built(fault: DatabaseFault, _request: Request) -> SmeBoostError:
+    return NotSupported(f"This project's REST interface does not have this: {_shown(fault.details or fault.message)}")
+
+
 def _too_many_rows(_fault: DatabaseFault, _request: Request) -> SmeBoostError:
     return Conflict("More rows match than expected. Nothing was changed.", hint="Narrow the filters or raise rows_max.")
 
@@ -229,6 +234,7 @@ _EXACT = {
     "PGRST118": _select,
     "PGRST123": _select,
     "PGRST124": _too_many_rows,
+    "PGRST127": _not_built,
     "PGRST200": _select,
     "PGRST201": _select,
     "PGRST204": _unknown_column,
