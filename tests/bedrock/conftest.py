@@ -81,6 +81,7 @@ class FaultyWire:
 
     steps: list[Step]
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    arrived: threading.Event = field(default_factory=threading.Event)
     disconnected: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
@@ -94,6 +95,7 @@ class FaultyWire:
 
         request = Request(scope, noting_receive)
         self.requests.append({"path": scope["raw_path"].decode(), "body": await request.json()})
+        self.arrived.set()
         step = self.steps[min(len(self.requests), len(self.steps)) - 1]
         response = await step(request)
         await response(scope, noting_receive, send)

@@ -1,12 +1,14 @@
 """The server as a process: stdio, HTTP, read-only, settings."""
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastmcp import Client
@@ -14,6 +16,8 @@ from fastmcp.client.transports import StdioTransport
 from smeboost_emulators.testing.bedrock import BedrockEmulator
 
 COMMAND = [sys.executable, "-m", "smeboost_bedrock"]
+START_SECONDS = 15
+"""A process starts slowly on a busy machine."""
 SECRET = "the prompt that nobody may log"
 
 Environment = Callable[..., dict[str, str]]
@@ -52,7 +56,7 @@ async def test_http_read_only_offers_only_what_costs_nothing(environment: Enviro
         *COMMAND, "--http", "--port", str(port), "--read-only", env=environment(), stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        await asyncio.wait_for(answers(port), 15)
+        await asyncio.wait_for(answers(port), START_SECONDS)
         async with Client(f"http://127.0.0.1:{port}/mcp") as client:
             assert {tool.name for tool in await client.list_tools()} == {"list_models", "estimate_cost"}
             listed = await client.call_tool("list_models", {"provider": "Amazon"})
@@ -61,6 +65,33 @@ async def test_http_read_only_offers_only_what_costs_nothing(environment: Enviro
     finally:
         process.terminate()
         await asyncio.wait_for(process.wait(), 10)
+
+
+async def test_process_ends_with_its_client_even_while_a_model_is_silent(
+    environment: Environment, faulty_wire: Callable[..., Any], steps: Any
+):
+    wire = faulty_wire(steps.hangs())
+    env = environment(AWS_ENDPOINT_URL_BEDROCK_RUNTIME=wire.url)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*COMMAND, env=env, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    question = {"name": "converse", "arguments": {"messages": [{"role": "user", "text": "Hello"}]}}
+    for message in (
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": question},
+    ):
+        process.stdin.write(json.dumps(message).encode() + b"\n")
+    try:
+        assert await asyncio.to_thread(wire.arrived.wait, START_SECONDS)
+        process.stdin.close()
+        # Far below the 300 s for which the call's thread would wait.
+        await asyncio.wait_for(process.communicate(), 5)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0
 
 
 async def answers(port: int) -> None:
@@ -88,7 +119,7 @@ def test_missing_or_wrong_setting_gives_one_line_that_names_it(
     environment: Environment, variable: str, value: str | None
 ):
     env = environment(**{variable: value})
-    result = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=20, check=False)
+    result = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False)
     assert result.returncode == 2
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1

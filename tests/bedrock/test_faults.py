@@ -126,11 +126,12 @@ async def test_long_text_of_a_broken_answer_is_not_repeated_in_the_error(ask: As
     assert "xxx" not in failure.get("hint", "")
 
 
-@pytest.mark.parametrize("cut", [1, 40, 400])
+@pytest.mark.parametrize("cut", [1, 40, 200])
 async def test_cut_stream_is_a_bad_answer_and_is_not_retried(ask: Ask, faulty_wire: Server, steps: Any, cut: int):
     wire = faulty_wire(steps.sends(steps.frames("Once upon a time")[:-cut]))
     failure = error(await ask("converse", HELLO, runtime_url=wire.url))
     assert failure["code"] == "vendor_bad_answer"
+    assert "Once upon a time" in failure["hint"]
     assert len(wire.requests) == 1
 
 
@@ -206,6 +207,21 @@ async def test_calls_beyond_the_bound_wait_and_then_are_turned_away(connect: Any
         first.cancel()
         assert await asyncio.to_thread(wire.disconnected.wait, 5)
     assert len(wire.requests) == 1
+
+
+async def test_turn_of_a_cancelled_call_is_free_for_the_next(connect: Any, faulty_wire: Server, steps: Any):
+    wire = faulty_wire(steps.hangs_after(steps.frames("Once upon", finished=False)), steps.says("Next"))
+    begun = asyncio.Event()
+
+    async def note(_progress: float, _total: float | None, _message: str | None) -> None:
+        begun.set()
+
+    async with connect(runtime_url=wire.url, calls_max=1) as client:
+        first = asyncio.create_task(client.call_tool("converse", HELLO, progress_handler=note))
+        await asyncio.wait_for(begun.wait(), 5)
+        first.cancel()
+        second = await asyncio.wait_for(client.call_tool("converse", HELLO), 5)
+    assert second.structured_content["text"] == "Next"
 
 
 async def test_request_carries_the_fields_of_the_contract_and_the_encoded_model(

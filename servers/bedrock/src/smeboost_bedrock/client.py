@@ -124,7 +124,10 @@ class BedrockClient:
                     raise self._error(refusal, request.model, partial=builder.text) from exc
                 await asyncio.sleep(wait)
             else:
-                return builder.finish(warning=self._warning(facts))
+                if answer := builder.finish(warning=self._warning(facts)):
+                    return answer
+                cut = Refusal(code="ConnectionBroken", in_stream=True)
+                raise self._error(cut, request.model, partial=builder.text)
 
     def _error(self, refusal: Refusal, model: str, *, partial: str = "") -> SmeBoostError:
         return error_for(refusal, model=model, facts=self.catalogue.facts(model), today=self.today(), partial=partial)

@@ -7,8 +7,6 @@ messageStop and metadata was cut. Deltas that are not text (a model's thinking) 
 from collections.abc import Mapping
 from typing import cast
 
-from smeboost_shared.errors import VendorBadAnswer
-
 from smeboost_bedrock.models import ConverseAnswer, Usage
 
 CHARACTERS_PER_TOKEN = 4
@@ -51,14 +49,10 @@ class AnswerBuilder:
         if "metadata" in event:
             self._metadata = _member(event, "metadata")
 
-    def finish(self, *, warning: str | None) -> ConverseAnswer:
-        """The whole answer.
-
-        Raises:
-            VendorBadAnswer: the stream ended early.
-        """
+    def finish(self, *, warning: str | None) -> ConverseAnswer | None:
+        """The whole answer, or None when the stream ended early."""
         if self._stop_reason is None or self._metadata is None:
-            raise VendorBadAnswer("Bedrock's answer broke off before its end.")
+            return None
         return ConverseAnswer(
             text=self.text,
             stop_reason=self._stop_reason,
