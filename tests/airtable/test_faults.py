@@ -406,6 +406,34 @@ async def test_call_in_which_nothing_was_written_is_a_failure(wire, connect, cal
     ]
 
 
+@pytest.mark.parametrize("text", ["\ud83d", "a\udc00b", "\U0001f680", "\x00", "\u2028"])
+async def test_any_text_in_a_cell_arrives_as_json(wire, connect, call, text):
+    airtable = await wire({"payload": {"records": [RECORD | {"fields": {"Name": text}}]}})
+    async with connect(airtable.url) as client:
+        answer = await call(client, "list_records")
+    seen = answer["records"][0]["fields"]["Name"]
+    assert seen == "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+
+
+async def test_number_that_json_does_not_have_is_refused_before_anything_is_sent(wire, make_server):
+    airtable = await wire(PAGE)
+    server = make_server(airtable.url)
+    arguments = {"base_id": BASE_ID, "table_id": TABLE_ID, "records": [{"fields": {"n": float("nan")}}]}
+    async with Client(server):
+        result = await server.call_tool("create_records", arguments)
+    assert result.structured_content["error"]["code"] == "invalid_input"
+    assert airtable.seen == []
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"1e400", b"9" * 400, b"9" * 5000])
+async def test_number_that_is_no_number_does_not_break_the_answer(wire, connect, call, number):
+    page = json.dumps({"records": [RECORD]}).encode().replace(b'"Ann"', number)
+    airtable = await wire({"raw": page})
+    async with connect(airtable.url) as client:
+        answer = await call(client, "list_records")
+    assert answer.get("error", {"code": "vendor_bad_answer"})["code"] == "vendor_bad_answer"
+
+
 async def test_first_batch_without_an_answer_says_which_items_it_concerns(wire, connect, call):
     airtable = await wire(CUT)
     async with connect(airtable.url) as client:

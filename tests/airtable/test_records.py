@@ -167,6 +167,7 @@ async def test_bad_record_in_the_middle_of_25_costs_its_batch_only(shop, ask):
     assert sorted(names(listed)) == sorted(names(answer))
     assert [failure["index"] for failure in answer["failed"]] == [*range(10, 20)]
     assert answer["failed"][0]["error"]["code"] == "invalid_input"
+    assert [problem["field"] for problem in answer["failed"][0]["error"]["errors"]] == ["records.12.fields.Stock"]
     assert answer["unknown"] == []
     assert seen == [(10, 25), (20, 25), (25, 25)]
 
@@ -224,6 +225,8 @@ BAD_INPUT = [
     ("create_records", {"records": [{"fields": {"Stock": "x"}}]}, "records.0.fields.Stock", ""),
     ("create_records", {"records": [{"fields": {"Times sold": 1}}]}, "records.0.fields.Times sold", ""),
     ("create_records", {"records": [{"fields": {"Kind": "Drink"}}]}, "records.0.fields.Kind", "typecast"),
+    ("create_records", {"records": [{"fields": {"Kind": "Tol"}}]}, "records.0.fields.Kind", "'Tool'"),
+    ("create_records", {"records": [{"fields": {"fldProductStock01": "x"}}]}, "records.0.fields.fldProductStock01", ""),
     ("create_records", {"records": [{"fields": {"Orders": [NOWHERE]}}]}, "records.0.fields.Orders", ""),
     ("update_records", {"records": [{"id": NOWHERE, "fields": {}}]}, "records.0.id", ""),
     ("update_records", {"records": [{"id": "x", "fields": {}}]}, "records.0.id", ""),

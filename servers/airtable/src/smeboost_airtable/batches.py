@@ -15,13 +15,12 @@ from typing import Generic, TypeVar
 from smeboost_shared.errors import FieldProblem, InvalidInput, OutcomeUnknown, SmeBoostError, VendorRejected
 
 from smeboost_airtable.client import BATCH_RECORDS_MAX
-from smeboost_airtable.models import Failure, FieldValues
+from smeboost_airtable.models import Failure
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 ReportProgress = Callable[[int, int], Awaitable[None]]
 PROBLEMS_MAX = 20
-PLACES_MAX = 3
 
 
 @dataclass
@@ -114,18 +113,3 @@ def check_unique(argument: str, values: Sequence[str]) -> None:
         if (earlier := seen.setdefault(value, index)) != index:
             problem = FieldProblem(field=argument.format(index), message=f"is the same as item {earlier}")
             raise InvalidInput("An item is given twice.", errors=[problem])
-
-
-def places_of(name: str, records: Sequence[FieldValues], first: int) -> list[str]:
-    """Where in `records.N.fields` a field, a choice or a linked record called `name` was given."""
-    found = [
-        (index, key)
-        for index, fields in enumerate(records, first)
-        for key, value in fields.items()
-        if name and (name in (key, value) or (isinstance(value, list) and name in value))
-    ]
-    if 0 < len(found) <= PLACES_MAX:
-        return [f"records.{index}.fields.{key}" for index, key in found]
-    which = f"{first}" if len(records) == 1 else f"{first}-{first + len(records) - 1}"
-    keys = sorted({key for _, key in found})
-    return [f"records.{which}.fields.{key}" for key in keys] or [f"records.{which}"]

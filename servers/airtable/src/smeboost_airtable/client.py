@@ -30,12 +30,14 @@ from smeboost_airtable.models import (
     DeletedAnswer,
     FieldValues,
     Record,
+    RecordChange,
     RecordsAnswer,
     Table,
     TablesAnswer,
     UpsertAnswer,
 )
-from smeboost_airtable.refusals import Locate, Refusal
+from smeboost_airtable.places import Places
+from smeboost_airtable.refusals import Refusal
 from smeboost_airtable.schema import SchemaMemory, find_table
 from smeboost_airtable.settings import AirtableSettings
 from smeboost_airtable.transport import Request, Transport
@@ -102,13 +104,13 @@ class AirtableClient:
         return table
 
     async def list_records(
-        self, base_id: str, table_id: str, query: dict[str, object], *, locate: Locate
+        self, base_id: str, table_id: str, query: dict[str, object], *, places: Places
     ) -> RecordsAnswer:
         """One page. `query` has Airtable's names: pageSize, filterByFormula, sort, fields, view, offset."""
         path = await self._table_path(base_id, table_id)
         # The POST form has no limit of 16,000 characters, which a formula or a list of fields may pass.
         request = Request(method="POST", path=(*path, "listRecords"), body=query)
-        operation = Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, locate=locate)
+        operation = Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, places=places)
         return await self._ask(operation, RecordsAnswer)
 
     async def get_record(self, base_id: str, table_id: str, record_id: str) -> Record:
@@ -122,28 +124,28 @@ class AirtableClient:
         )
 
     async def create_records(
-        self, base_id: str, table_id: str, records: Sequence[FieldValues], *, typecast: bool, locate: Locate
+        self, base_id: str, table_id: str, records: Sequence[FieldValues], *, typecast: bool, places: Places
     ) -> list[Record]:
         """Create up to 10 records; all or none."""
         body: dict[str, object] = {"records": [{"fields": fields} for fields in records], "typecast": typecast}
-        answer = await self._write("POST", base_id, table_id, body, RecordsAnswer, locate=locate, creates=True)
+        answer = await self._write("POST", base_id, table_id, body, RecordsAnswer, places=places, creates=True)
         return answer.records
 
     async def update_records(
         self,
         base_id: str,
         table_id: str,
-        records: Sequence[tuple[str, FieldValues]],
+        records: Sequence[RecordChange],
         *,
         replace: bool,
         typecast: bool,
-        locate: Locate,
+        places: Places,
     ) -> list[Record]:
         """Change up to 10 records; all or none. `replace` also clears every field that is not given."""
-        changes = [{"id": record_id, "fields": fields} for record_id, fields in records]
+        changes = [{"id": record.id, "fields": record.fields} for record in records]
         body: dict[str, object] = {"records": changes, "typecast": typecast}
         method = "PUT" if replace else "PATCH"
-        return (await self._write(method, base_id, table_id, body, RecordsAnswer, locate=locate)).records
+        return (await self._write(method, base_id, table_id, body, RecordsAnswer, places=places)).records
 
     async def upsert_records(
         self,
@@ -153,7 +155,7 @@ class AirtableClient:
         *,
         merge_on: Sequence[str],
         typecast: bool,
-        locate: Locate,
+        places: Places,
     ) -> UpsertAnswer:
         """Change the records that match on `merge_on` and create the others, up to 10; all or none."""
         body: dict[str, object] = {
@@ -161,15 +163,15 @@ class AirtableClient:
             "performUpsert": {"fieldsToMergeOn": list(merge_on)},
             "typecast": typecast,
         }
-        return await self._write("PATCH", base_id, table_id, body, UpsertAnswer, locate=locate, creates=True)
+        return await self._write("PATCH", base_id, table_id, body, UpsertAnswer, places=places, creates=True)
 
     async def delete_records(
-        self, base_id: str, table_id: str, record_ids: Sequence[str], *, locate: Locate
+        self, base_id: str, table_id: str, record_ids: Sequence[str], *, places: Places
     ) -> list[str]:
         """Delete up to 10 records; all or none."""
         path = await self._table_path(base_id, table_id)
         request = Request(method="DELETE", path=path, params={"records[]": list(record_ids)}, writes=True)
-        operation = Operation(request=request, scope=WRITE_RECORDS, base_id=base_id, table_id=table_id, locate=locate)
+        operation = Operation(request=request, scope=WRITE_RECORDS, base_id=base_id, table_id=table_id, places=places)
         answer = await self._ask(operation, DeletedAnswer)
         return [record.id for record in answer.records if record.deleted]
 
@@ -181,7 +183,7 @@ class AirtableClient:
         body: dict[str, object],
         model: type[Model],
         *,
-        locate: Locate,
+        places: Places,
         creates: bool = False,
     ) -> Model:
         path = await self._table_path(base_id, table_id)
@@ -191,7 +193,7 @@ class AirtableClient:
             base_id=base_id,
             table_id=table_id,
             creates=creates,
-            locate=locate,
+            places=places,
         )
         return await self._ask(operation, model)
 
@@ -225,28 +227,31 @@ class AirtableClient:
             raise VendorBadAnswer from exc
 
     async def _send(self, operation: Operation) -> object:
-        for last in (False, True):
-            await self._budget.wait_turn(operation.base_id)
-            try:
-                return await self._transport.send(operation.request)
-            except Refusal as refusal:
-                if not await self._may_repeat(refusal, operation) or last:
-                    raise
-        raise AssertionError("the second attempt returns or raises")
+        try:
+            return await self._send_once(operation)
+        except Refusal as refusal:
+            wait = self._wait_before_repeating(refusal, operation)
+            if wait is None or wait > self.settings.wait_seconds_max:
+                raise
+            if not refusal.is_rate_limit:
+                await asyncio.sleep(wait)
+        return await self._send_once(operation)
 
-    async def _may_repeat(self, refusal: Refusal, operation: Operation) -> bool:
-        if refusal.is_rate_limit:
-            if refusal.retry_after_seconds is None:
-                refusal.retry_after_seconds = self.settings.pause_seconds
-            await self._budget.pause(operation.base_id, refusal.retry_after_seconds)
-            return refusal.retry_after_seconds <= self.settings.wait_seconds_max
-        if refusal.status != 503 or operation.request.writes:
-            return False
-        wait = RETRY_SECONDS if refusal.retry_after_seconds is None else refusal.retry_after_seconds
-        if wait > self.settings.wait_seconds_max:
-            return False
-        await asyncio.sleep(wait)
-        return True
+    async def _send_once(self, operation: Operation) -> object:
+        await self._budget.wait_turn(operation.base_id)
+        try:
+            return await self._transport.send(operation.request)
+        except Refusal as refusal:
+            if refusal.is_rate_limit:
+                if refusal.retry_after_seconds is None:
+                    refusal.retry_after_seconds = self.settings.pause_seconds
+                await self._budget.pause(operation.base_id, refusal.retry_after_seconds)
+            raise
+
+    def _wait_before_repeating(self, refusal: Refusal, operation: Operation) -> float | None:
+        if refusal.is_rate_limit or (refusal.status == 503 and not operation.request.writes):
+            return RETRY_SECONDS if refusal.retry_after_seconds is None else refusal.retry_after_seconds
+        return None
 
     async def _table_path(self, base_id: str, table_id: str) -> tuple[str, str]:
         await self._check_base(base_id)

@@ -4,22 +4,19 @@ Looking things up costs requests and may itself be forbidden; then the error sta
 """
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from smeboost_shared.errors import FieldProblem, NotFound, SmeBoostError
 
-from smeboost_airtable.models import Base, Table
-from smeboost_airtable.refusals import UNKNOWN_NAME_TYPES, Locate, Refusal, error_for, token_diagnosis
+from smeboost_airtable.misfits import misfit
+from smeboost_airtable.models import Base, Table, TableField
+from smeboost_airtable.places import Nowhere, Places
+from smeboost_airtable.refusals import Refusal, error_for, token_diagnosis
 from smeboost_airtable.schema import FRESH_SECONDS, SchemaMemory, did_you_mean, find_table
 from smeboost_airtable.transport import Request
 
 Found = TypeVar("Found")
-
-
-def nowhere(_name: str) -> list[str]:
-    """A `Locate` for a request without names."""
-    return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +29,18 @@ class Operation:
     table_id: str | None = None
     record_id: str | None = None
     creates: bool = False
-    locate: Locate = nowhere
+    places: Places = field(default_factory=Nowhere)
 
 
 async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory, token: str) -> SmeBoostError:
     """The error of ours for `refusal`, with the fix where we can tell it."""
-    error = error_for(refusal, locate=operation.locate, scope=operation.scope, creates=operation.creates)
+    error = error_for(refusal, places=operation.places, scope=operation.scope, creates=operation.creates)
     if refusal.status == 401:
         error.hint = token_diagnosis(token)
     elif refusal.may_mean_missing and operation.base_id:
         return await _missing(operation, memory) or error
-    elif refusal.type in UNKNOWN_NAME_TYPES and operation.table_id:
-        error.hint = await _closest_names(refusal, operation, operation.table_id, memory) or error.hint
+    elif refusal.status == 422 and operation.table_id and refusal.names:
+        await _refine(error, refusal, operation, memory)
     return error
 
 
@@ -82,16 +79,43 @@ async def _missing(operation: Operation, memory: SchemaMemory) -> SmeBoostError 
     return None
 
 
-async def _closest_names(refusal: Refusal, operation: Operation, table_id: str, memory: SchemaMemory) -> str:
+async def _refine(error: SmeBoostError, refusal: Refusal, operation: Operation, memory: SchemaMemory) -> None:
+    """Add what the schema of the table tells about the names in a refusal."""
     tables = await _if_readable(memory.tables(operation.base_id, not_older_than_seconds=FRESH_SECONDS))
-    table = find_table(tables or [], table_id)
+    table = find_table(tables or [], operation.table_id or "")
     if table is None:
-        return ""
-    of_views = refusal.type.startswith("VIEW_")
-    names = [item.name for item in (table.views if of_views else table.fields)]
-    closest = [did_you_mean(name, names) for name in refusal.names]
-    listing = "" if any(closest) else f"list_tables shows the {'views' if of_views else 'fields'} of the table."
-    return " ".join(filter(None, [*closest, listing]))
+        return
+    if refusal.type in ("UNKNOWN_FIELD_NAME", "INVALID_FILTER_BY_FORMULA"):
+        error.hint = _closest(refusal, [each.name for each in table.fields], "list_tables shows the table's fields.")
+    elif refusal.type in ("VIEW_NAME_NOT_FOUND", "VIEW_ID_NOT_FOUND"):
+        error.hint = _closest(refusal, [view.name for view in table.views], "list_tables shows the table's views.")
+    elif refusal.type == "INVALID_MULTIPLE_CHOICE_OPTIONS":
+        choices = [name for each in table.fields for name in _choices(each)]
+        error.hint = f"{_closest(refusal, choices, '')} Set typecast to true to add a choice.".strip()
+    elif refusal.type == "INVALID_VALUE_FOR_COLUMN" and not (operation.request.body or {}).get("typecast"):
+        error.errors = _misfits(refusal, operation.places, table) or error.errors
+
+
+def _closest(refusal: Refusal, names: list[str], otherwise: str) -> str:
+    return " ".join(filter(None, (did_you_mean(name, names) for name in refusal.names))) or otherwise
+
+
+def _choices(select: TableField) -> list[str]:
+    choices = (select.options or {}).get("choices")
+    found = choices if isinstance(choices, list) else []
+    return [str(choice["name"]) for choice in found if isinstance(choice, dict) and "name" in choice]
+
+
+def _misfits(refusal: Refusal, places: Places, table: Table) -> list[FieldProblem]:
+    """The cells that cannot be right, when the refused field was given in several records."""
+    return [
+        FieldProblem(field=place, message=f"{each.name!r} ({each.type}) takes {takes}")
+        for each in table.fields
+        if each.name in refusal.names
+        for key in (each.name, each.id)
+        for place, value in places.cells(key)
+        if (takes := misfit(each.type, value))
+    ]
 
 
 def _base_hint(base_id: str, bases: list[Base]) -> str:

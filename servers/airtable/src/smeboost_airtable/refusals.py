@@ -6,7 +6,6 @@ Airtable's text is data: it is shortened, and only quoted.
 """
 
 import re
-from collections.abc import Callable
 from typing import cast
 
 from smeboost_shared.errors import (
@@ -27,14 +26,9 @@ from smeboost_shared.errors import (
     VendorUnavailable,
 )
 
-Locate = Callable[[str], list[str]]
-"""Where in our caller's arguments a name that Airtable complains about was given."""
+from smeboost_airtable.places import Places
 
 MESSAGE_CHARACTERS_MAX = 300
-UNKNOWN_NAME_TYPES = frozenset(
-    {"UNKNOWN_FIELD_NAME", "INVALID_FILTER_BY_FORMULA", "VIEW_NAME_NOT_FOUND", "VIEW_ID_NOT_FOUND"}
-)
-"""A schema remembered before one of these may be out of date."""
 _VALUE_TYPES = frozenset(
     {
         "INVALID_VALUE_FOR_COLUMN",
@@ -92,13 +86,13 @@ class Refusal(Exception):
         return self.status == 404 or (self.status == 403 and "NOT_FOUND" in self.type)
 
 
-def error_for(refusal: Refusal, *, locate: Locate, scope: str, creates: bool) -> SmeBoostError:
+def error_for(refusal: Refusal, *, places: Places, scope: str, creates: bool) -> SmeBoostError:
     """The error of ours that says what the caller can do about `refusal`.
 
     `creates`: the request was one that must not be repeated blindly.
     """
     if refusal.status == 422:
-        return _invalid(refusal, locate)
+        return _invalid(refusal, places)
     if refusal.status == 429:
         return _too_many(refusal)
     if refusal.status == 501 and refusal.type == "EMULATOR_NOT_SUPPORTED":
@@ -141,7 +135,7 @@ def _server_error(refusal: Refusal, *, creates: bool) -> SmeBoostError:
     )
 
 
-def _invalid(refusal: Refusal, locate: Locate) -> SmeBoostError:
+def _invalid(refusal: Refusal, places: Places) -> SmeBoostError:
     kind = refusal.type
     if kind == "LIST_RECORDS_ITERATOR_NOT_AVAILABLE":
         return CursorExpired(
@@ -157,16 +151,15 @@ def _invalid(refusal: Refusal, locate: Locate) -> SmeBoostError:
     if kind in _VIEW_TYPES:
         return InvalidInput("There is no such view.", errors=[FieldProblem(field="view", message=_said(refusal))])
     if kind == "UNKNOWN_FIELD_NAME":
-        return InvalidInput("There is no such field.", errors=_problems(refusal, locate))
+        return InvalidInput("There is no such field.", errors=_problems(refusal, places))
     if kind in _VALUE_TYPES or kind.startswith("INVALID_"):
-        hint = "Or set typecast to true to let Airtable add it." if kind == "INVALID_MULTIPLE_CHOICE_OPTIONS" else None
-        return InvalidInput("Airtable refused a value.", hint=hint, errors=_problems(refusal, locate))
+        return InvalidInput("Airtable refused a value.", errors=_problems(refusal, places))
     return VendorRejected(_said(refusal))
 
 
-def _problems(refusal: Refusal, locate: Locate) -> list[FieldProblem]:
-    places = [place for name in refusal.names for place in locate(name)] or locate("")
-    return [FieldProblem(field=place, message=_said(refusal)) for place in places]
+def _problems(refusal: Refusal, places: Places) -> list[FieldProblem]:
+    found = [place for name in refusal.names for place in places.of(name)] or places.of("")
+    return [FieldProblem(field=place, message=_said(refusal)) for place in found]
 
 
 def _said(refusal: Refusal) -> str:

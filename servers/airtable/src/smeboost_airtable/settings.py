@@ -19,72 +19,72 @@ class AirtableSettings(Settings):
     endpoint_url: str = Field(
         "https://api.airtable.com",
         validation_alias="AIRTABLE_ENDPOINT_URL",
-        description="where the API is, without /v0 (default: https://api.airtable.com)",
+        description="where the API is, without /v0",
     )
     requests_per_second: float = Field(
         5,
         gt=0,
         le=10_000,
         validation_alias="AIRTABLE_REQUESTS_PER_SECOND",
-        description="most requests a second to one base (default: 5, Airtable's limit)",
+        description="most requests a second to one base, from this process; 5 is Airtable's limit",
     )
     wait_seconds_max: float = Field(
         10,
         ge=0,
         le=300,
         validation_alias="AIRTABLE_WAIT_SECONDS_MAX",
-        description="longest wait for a turn before a call fails as rate_limited (default: 10)",
+        description="longest wait for a turn before a call fails as rate_limited",
     )
     pause_seconds: float = Field(
         30,
         ge=0,
         le=3600,
         validation_alias="AIRTABLE_PAUSE_SECONDS",
-        description="pause of a base after a 429 without Retry-After (default: 30, Airtable's rule)",
+        description="pause of a base after a 429 without Retry-After; 30 s is Airtable's rule",
     )
     connect_timeout_seconds: float = Field(
-        5, gt=0, le=60, validation_alias="AIRTABLE_CONNECT_TIMEOUT_SECONDS", description="default: 5"
+        5, gt=0, le=60, validation_alias="AIRTABLE_CONNECT_TIMEOUT_SECONDS", description="longest time for connecting"
     )
     read_timeout_seconds: float = Field(
         30,
         gt=0,
         le=300,
         validation_alias="AIRTABLE_READ_TIMEOUT_SECONDS",
-        description="longest silence while an answer is awaited (default: 30)",
+        description="longest silence while an answer is awaited",
     )
     answer_timeout_seconds: float = Field(
         60,
         gt=0,
         le=600,
         validation_alias="AIRTABLE_ANSWER_TIMEOUT_SECONDS",
-        description="longest time for a whole answer (default: 60)",
+        description="longest time for a whole answer",
     )
     answer_bytes_max: int = Field(
         67_108_864,
         gt=0,
         validation_alias="AIRTABLE_ANSWER_BYTES_MAX",
-        description="largest answer that is read (default: 64 MiB)",
+        description="largest answer that is read",
     )
     threads_max: int = Field(
         32,
         ge=1,
         le=256,
         validation_alias="AIRTABLE_THREADS_MAX",
-        description="most requests in flight at once (default: 32)",
+        description="most requests in flight at once",
     )
     records_per_call_max: int = Field(
         1_000,
         ge=1,
         le=100_000,
         validation_alias="AIRTABLE_RECORDS_PER_CALL_MAX",
-        description="most records one tool call may write or delete (default: 1000)",
+        description="most records one tool call may write or delete",
     )
     schema_seconds: float = Field(
         60,
         ge=0,
         le=3600,
         validation_alias="AIRTABLE_SCHEMA_SECONDS",
-        description="how long a base's schema is remembered (default: 60)",
+        description="how long a base's schema is remembered",
     )
 
     @field_validator("api_key")

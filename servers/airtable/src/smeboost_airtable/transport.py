@@ -26,7 +26,9 @@ from pyairtable import Api
 from pyairtable.api.api import TimeoutTuple
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.exceptions import InvalidJSONError, JSONDecodeError, ProxyError
 from smeboost_shared.errors import (
+    InvalidInput,
     OutcomeUnknown,
     RateLimited,
     SmeBoostError,
@@ -37,6 +39,7 @@ from smeboost_shared.errors import (
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
+from smeboost_airtable.mending import mended
 from smeboost_airtable.refusals import Refusal
 from smeboost_airtable.settings import AirtableSettings
 
@@ -114,6 +117,8 @@ def _send(api: Api, request: Request) -> object:
 
 
 def _translated(exc: Exception, request: Request) -> SmeBoostError:
+    if isinstance(exc, InvalidJSONError) and not isinstance(exc, JSONDecodeError):
+        return InvalidInput("A value cannot be sent as JSON.", hint="Numbers must be finite.")
     if _never_left(exc):
         return VendorUnavailable("Airtable cannot be reached.", hint="Check the network and AIRTABLE_ENDPOINT_URL.")
     if any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in _causes(exc)):
@@ -134,7 +139,7 @@ def _no_answer(request: Request, read_error: SmeBoostError) -> SmeBoostError:
 
 def _never_left(exc: Exception) -> bool:
     """Whether the connection failed before any byte of the request was sent."""
-    kinds = (requests.ConnectTimeout, NewConnectionError, requests.exceptions.ProxyError, ssl.SSLCertVerificationError)
+    kinds = (requests.ConnectTimeout, NewConnectionError, ProxyError, ssl.SSLCertVerificationError)
     return any(isinstance(cause, kinds) for cause in _causes(exc))
 
 
@@ -163,14 +168,13 @@ class _BoundedAdapter(HTTPAdapter):
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = super().build_response(req, resp)
-        body = BytesIO()
+        body = bytearray()
         for chunk in resp.stream(CHUNK_BYTES, decode_content=True):
-            if body.tell() + len(chunk) > self._bytes_max:
+            if len(body) + len(chunk) > self._bytes_max:
                 resp.close()
                 raise _AnswerTooLarge
-            body.write(chunk)
-        body.seek(0)
-        response.raw = body
+            body += chunk
+        response.raw = BytesIO(mended(bytes(body)))
         return response
 
 

@@ -10,6 +10,7 @@ from smeboost_airtable.arguments import BaseId, RecordId, TableId
 from smeboost_airtable.client import AirtableClient
 from smeboost_airtable.cursors import read_cursor, write_cursor
 from smeboost_airtable.models import Record, RecordPage, Sort
+from smeboost_airtable.places import InQuery
 from smeboost_airtable.search import both, search_formula
 
 PAGE_RECORDS_MAX = 100
@@ -61,12 +62,7 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
             query["filterByFormula"] = filtered
         query |= {name: value for name, value in (("sort", sorts), ("fields", fields), ("view", view)) if value}
 
-        def locate(name: str) -> list[str]:
-            in_sort = [f"sort.{index}.field" for index, item in enumerate(sort or []) if item.field == name]
-            in_fields = [f"fields.{index}" for index, field in enumerate(fields or []) if field == name]
-            return in_fields + in_sort
-
-        page = await client.list_records(base_id, table_id, query, locate=locate)
+        page = await client.list_records(base_id, table_id, query, places=InQuery(fields or [], sort or []))
         return RecordPage(records=page.records, cursor=page.offset and write_cursor(page.offset, parameters))
 
     @mcp.tool(annotations=READ, title="Get a record")

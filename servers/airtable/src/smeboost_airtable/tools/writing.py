@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 
 from fastmcp import Context, FastMCP
@@ -11,7 +10,7 @@ from smeboost_shared.errors import FieldProblem, InvalidInput
 from smeboost_shared.toolkit import CREATE, DELETE, UPDATE
 
 from smeboost_airtable.arguments import BaseId, TableId, Typecast
-from smeboost_airtable.batches import ReportProgress, check_size, check_unique, places_of, write_in_batches
+from smeboost_airtable.batches import ReportProgress, check_size, check_unique, write_in_batches
 from smeboost_airtable.client import AirtableClient, check_record_id
 from smeboost_airtable.models import (
     DeleteOutcome,
@@ -23,6 +22,7 @@ from smeboost_airtable.models import (
     UpsertOutcome,
     WriteOutcome,
 )
+from smeboost_airtable.places import InIds, InRecords
 
 MERGE_FIELDS_MAX = 3
 """Airtable's limit."""
@@ -49,8 +49,8 @@ def _offer_create(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         check_size("records", len(records), limit)
 
         async def write(batch: Sequence[FieldValues], first: int) -> list[Record]:
-            locate = partial(places_of, records=batch, first=first)
-            return await client.create_records(base_id, table_id, batch, typecast=typecast, locate=locate)
+            places = InRecords(batch, first)
+            return await client.create_records(base_id, table_id, batch, typecast=typecast, places=places)
 
         done = await write_in_batches([record.fields for record in records], write, _progress(ctx))
         written = [record for answer in done.answers for record in answer]
@@ -75,13 +75,9 @@ def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         check_unique("records.{}.id", [record.id for record in records])
 
         async def write(batch: Sequence[RecordChange], first: int) -> list[Record]:
-            def locate(name: str) -> list[str]:
-                by_id = [f"records.{index}.id" for index, record in enumerate(batch, first) if record.id == name]
-                return by_id or places_of(name, [record.fields for record in batch], first)
-
-            changes = [(record.id, record.fields) for record in batch]
+            places = InRecords([record.fields for record in batch], first, [record.id for record in batch])
             return await client.update_records(
-                base_id, table_id, changes, replace=replace, typecast=typecast, locate=locate
+                base_id, table_id, batch, replace=replace, typecast=typecast, places=places
             )
 
         done = await write_in_batches(records, write, _progress(ctx))
@@ -108,12 +104,9 @@ def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         check_merge_values(records, merge_on)
 
         async def write(batch: Sequence[FieldValues], first: int) -> UpsertAnswer:
-            def locate(name: str) -> list[str]:
-                in_merge_on = [f"merge_on.{index}" for index, field in enumerate(merge_on) if field == name]
-                return in_merge_on or places_of(name, batch, first)
-
+            places = InRecords(batch, first, merge_on=merge_on)
             return await client.upsert_records(
-                base_id, table_id, batch, merge_on=merge_on, typecast=typecast, locate=locate
+                base_id, table_id, batch, merge_on=merge_on, typecast=typecast, places=places
             )
 
         done = await write_in_batches([record.fields for record in records], write, _progress(ctx))
@@ -142,11 +135,7 @@ def _offer_delete(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         check_unique("record_ids.{}", record_ids)
 
         async def write(batch: Sequence[str], first: int) -> list[str]:
-            def locate(name: str) -> list[str]:
-                which = [f"record_ids.{index}" for index, record_id in enumerate(batch, first) if record_id == name]
-                return which or [f"record_ids.{first}-{first + len(batch) - 1}"]
-
-            return await client.delete_records(base_id, table_id, batch, locate=locate)
+            return await client.delete_records(base_id, table_id, batch, places=InIds(batch, first))
 
         done = await write_in_batches(record_ids, write, _progress(ctx))
         deleted = [record_id for answer in done.answers for record_id in answer]
