@@ -51,6 +51,7 @@ class Emulator:
         """Load a seed beside what is there; an id of a base that exists replaces that base."""
         for base in load_seed(text):
             self.state.add(base)
+        self.pages.forget()
         if self.store is not None:
             self.store.save(self.state)
 

@@ -51,8 +51,12 @@ class Iterators:
         listing.expires = self._clock() + self._lifetime_seconds
         self._listings[iterator_id] = listing
         self._listings.move_to_end(iterator_id)
-        self._forget()
+        self._expire()
         return f"{iterator_id}/{last_record_id}"
+
+    def forget(self) -> None:
+        """End every iterator."""
+        self._listings.clear()
 
     def resume(self, offset: object, table_id: str) -> tuple[str, Listing, Place]:
         """The iterator that an offset names, and where it is.
@@ -63,13 +67,13 @@ class Iterators:
         iterator_id, _, record_id = offset.partition("/") if isinstance(offset, str) else ("", "", "")
         if not is_id("itr", iterator_id) or not is_id("rec", record_id):
             raise invalid_offset(offset)
-        self._forget()
+        self._expire()
         listing = self._listings.get(iterator_id)
         if listing is None or listing.table_id != table_id or record_id not in listing.places:
             raise iterator_gone()
         return iterator_id, listing, listing.places[record_id]
 
-    def _forget(self) -> None:
+    def _expire(self) -> None:
         """Drop what has expired; the order of the dictionary is the order of expiry."""
         now = self._clock()
         while self._listings:

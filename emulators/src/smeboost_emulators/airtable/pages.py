@@ -31,6 +31,11 @@ class Pages:
         self._iterators = iterators
         self._orders: OrderedDict[_OrderKey, tuple[int, Sequence[int]]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Drop all iterators and orders, because the tables behind them were replaced."""
+        self._iterators.forget()
+        self._orders.clear()
+
     def page(self, table: Table, options: ListOptions) -> dict[str, Any]:
         """One page, `{"records": [...], "offset"?}`; the last one has no offset."""
         view = None if options.view is None else find_view(table, options.view)

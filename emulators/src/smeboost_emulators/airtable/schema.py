@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smeboost_emulators.airtable.cells import Cell, Column
+from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.links import LinkEnd
 
 WRITERS_LEVELS = ("edit", "create")
@@ -164,6 +165,17 @@ class State:
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
 
     def add(self, base: Base) -> None:
-        """Make a complete base visible."""
+        """Make a complete base visible, in place of the one that has its id.
+
+        Raises:
+            SeedError: another base has a table with the id of one of its tables.
+        """
+        for table in base.tables.values():
+            home = self.tables[table.id].base if table.id in self.tables else base
+            if home.id != base.id:
+                raise SeedError(f"base {base.name!r}: its table {table.name!r} has the id of one of {home.name!r}")
+        replaced = self.bases.get(base.id)
+        for table_id in replaced.tables if replaced else ():
+            del self.tables[table_id]
         self.tables.update(base.tables)
         self.bases[base.id] = base

@@ -27,6 +27,8 @@ class AirtableEmulator:
     url: str
     token: str
     emulator: Emulator
+    stop: Callable[[], None]
+    """Stop it before the test ends, e.g. to open its data directory again."""
 
     def seed(self, seed: Seed) -> None:
         """Load bases, see `smeboost_emulators.airtable.seed`. Do it while no request runs."""
@@ -62,26 +64,30 @@ def running_emulator(
     emulator = open_emulator(EmulatorOptions(**knobs), None, data)
     if seed is not None and not emulator.state.bases:
         emulator.add_seed(msgspec.json.encode(seed))
-    with _serving(emulator) as url:
-        yield AirtableEmulator(url, TOKEN, emulator)
+    url, stop = _serve(emulator)
+    try:
+        yield AirtableEmulator(url, TOKEN, emulator, stop)
+    finally:
+        stop()
 
 
-@contextmanager
-def _serving(emulator: Emulator) -> Generator[str]:
+def _serve(emulator: Emulator) -> tuple[str, Callable[[], None]]:
     ready = threading.Event()
     listener = bind("127.0.0.1", 0)
+    url = url_of(listener)
     server = AnnouncingServer(create_app(emulator), ready.set)
-    run: Callable[[], None] = lambda: server.run(sockets=[listener])  # noqa: E731  # a thread takes a callable
-    thread = threading.Thread(target=run, name="airtable-emulator")
-    thread.start()
-    try:
-        if not ready.wait(START_SECONDS):
-            raise TimeoutError(f"the emulator was not ready within {START_SECONDS} s")
-        yield url_of(listener)
-    finally:
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="airtable-emulator")
+
+    def stop() -> None:
         server.should_exit = True
         thread.join(2 * START_SECONDS)
         listener.close()
+
+    thread.start()
+    if not ready.wait(START_SECONDS):
+        stop()
+        raise TimeoutError(f"the emulator was not ready within {START_SECONDS} s")
+    return url, stop
 
 
 def small_seed() -> Seed:

@@ -1,0 +1,68 @@
+"""What airtable.js, unmodified, sees of the emulator. Node and npm may be absent on a desk, never in CI."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from smeboost_emulators.testing.airtable import AirtableEmulator
+
+VERSION = "0.12.2"
+INSTALL_SECONDS_MAX, RUN_SECONDS_MAX = 60, 20
+
+
+def give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def modules(request: pytest.FixtureRequest) -> Path:
+    """The folder with airtable.js; it is installed once and kept in pytest's cache."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        give_up("node and npm are needed to run airtable.js")
+    assert request.config.cache is not None
+    folder = request.config.cache.mkdir(f"airtable-js-{VERSION}")
+    if not (folder / "node_modules" / "airtable" / "package.json").exists():
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"airtable@{VERSION}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS_MAX, check=False)
+        if done.returncode:
+            give_up(f"npm cannot install airtable@{VERSION}: {done.stderr[-300:]}")
+    return folder / "node_modules"
+
+
+@pytest.fixture
+def seen(modules: Path, shop: AirtableEmulator) -> dict[str, Any]:
+    """What the script in `airtable_client.js` saw."""
+    done = subprocess.run(
+        ["node", str(Path(__file__).with_name("airtable_client.js"))],
+        env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules), "ENDPOINT": shop.url, "TOKEN": shop.token},
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS_MAX,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_airtable_js_reads_writes_and_is_refused_as_by_the_real_service(seen: dict[str, Any]) -> None:
+    pages = [["Saw", "Hammer"], ["Yo-yo", "Apple"], ["Gift card"]]
+    assert seen["sorted"] == seen["posted"] == pages
+    assert seen["restricted"] == [{"Name": "Hammer", "Stock": 40}]
+    assert seen["listed"] == ["recProduct0000001", "recProduct0000002"]
+    assert seen["found"]["createdTime"] == "2024-01-01T08:00:00.000Z"
+    assert seen["found"]["fields"]["Tags"] == ["sale"]
+    orders = {"Orders": ["recOrder000000003"], "Times sold": 1}
+    assert seen["created"] == {"Name": "Kite & string", "Kind": "Toy", **orders}
+    assert seen["many"] == ["One", "Two"]
+    assert seen["updated"] == {"Name": "Kite & string", "Kind": "Toy", "Price": 7.25, **orders}
+    assert [fields["Stock"] for fields in seen["updatedMany"]] == [0, 1]
+    assert seen["replaced"] == {"Name": "Kite", "Times sold": 0}
+    assert (seen["destroyed"], seen["destroyedMany"], seen["left"]) == (True, 2, 5)
+    assert seen["gone"] == {"statusCode": 404, "error": "NOT_FOUND"}
+    assert seen["refused"] == {"statusCode": 422, "error": "INVALID_VALUE_FOR_COLUMN"}

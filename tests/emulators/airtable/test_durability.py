@@ -1,0 +1,135 @@
+"""The data directory: what was acknowledged is there after a kill, a clean stop, and a folded journal."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from smeboost_emulators.airtable.store import Store
+from smeboost_emulators.testing.airtable import StartAirtable, small_seed
+
+BASE = "appSmallShop00001"
+COMMAND = [sys.executable, "-m", "smeboost_emulators", "airtable"]
+WAIT_SECONDS = 5
+
+
+@contextmanager
+def process(*options: str) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """A real emulator process and its URL; it is killed at the end."""
+    with subprocess.Popen([*COMMAND, *options], stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stderr is not None
+            line = running.stderr.readline()
+            assert line.startswith("listening on http://"), line + running.stderr.read()
+            yield running, line.split()[-1]
+        finally:
+            running.kill()
+
+
+def client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=f"{url}/v0/{BASE}", headers={"Authorization": "Bearer patAny"}, timeout=WAIT_SECONDS)
+
+
+@pytest.fixture
+def seed_file(tmp_path: Path) -> str:
+    path = tmp_path / "seed.json"
+    path.write_bytes(msgspec.json.encode(small_seed()))
+    return str(path)
+
+
+def test_acknowledged_writes_survive_kill_9(tmp_path: Path, seed_file: str) -> None:
+    options = ("--data", str(tmp_path / "data"), "--seed", seed_file, "--no-rate-limit")
+    acknowledged: dict[str, dict[str, Any]] = {}
+    enough = threading.Event()
+
+    def write(url: str) -> None:
+        with client(url) as http:
+            for number in range(100_000):
+                fields = {"Name": f"Item {number}", "Kind": f"Kind {number % 3}", "Orders": ["recOrder000000001"]}
+                try:
+                    response = http.post("/Products", json={"fields": fields, "typecast": True})
+                except httpx.TransportError:
+                    return
+                acknowledged[response.json()["id"]] = response.json()["fields"]
+                if len(acknowledged) >= 40:
+                    enough.set()
+
+    with process(*options) as (running, url):
+        writer = threading.Thread(target=write, args=(url,))
+        writer.start()
+        assert enough.wait(WAIT_SECONDS)
+        running.kill()
+        writer.join(WAIT_SECONDS)
+        assert not writer.is_alive()
+    with process(*options) as (_, url), client(url) as http:
+        for record_id, fields in acknowledged.items():
+            assert http.get(f"/Products/{record_id}").json()["fields"] == fields
+        linked = http.get("/Orders/recOrder000000001").json()["fields"]["Products"]
+        assert [record_id for record_id in linked if record_id in acknowledged] == list(acknowledged)
+
+
+def test_a_signal_stops_the_process_cleanly_and_quickly(tmp_path: Path, seed_file: str) -> None:
+    with process("--data", str(tmp_path / "data"), "--seed", seed_file) as (running, url):
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        running.terminate()
+        assert running.wait(WAIT_SECONDS) in (0, -15)
+        assert running.stderr is not None
+        assert running.stderr.read() == ""
+
+
+def test_an_existing_state_is_not_seeded_again(tmp_path: Path, airtable_emulator: StartAirtable, plain_http) -> None:
+    first = airtable_emulator(seed=small_seed(), data=tmp_path)
+    send = plain_http(first)
+    assert send("DELETE", "Products/recProduct0000001").status_code == 200
+    first.stop()
+    again = plain_http(airtable_emulator(seed=small_seed(), data=tmp_path))
+    assert len(again("GET", "Products").json()["records"]) == 4
+    assert again("GET", "Products/recProduct0000001").status_code == 404
+
+
+def test_a_folded_journal_holds_the_same_state(tmp_path: Path, airtable_emulator: StartAirtable, plain_http) -> None:
+    first = airtable_emulator(seed=small_seed(), data=tmp_path)
+    send = plain_http(first)
+    paper = {"url": "https://example.com/a.pdf"}
+    body = {"fields": {"Number": "New", "Papers": [paper], "Seller": {"email": "ada@example.com"}, "Products": ["Nut"]}}
+    assert send("POST", "Orders", json=body | {"typecast": True}).status_code == 200
+    send("DELETE", "Products/recProduct0000003")
+    listings = [send("GET", path).json() for path in ("Products", "Orders", f"/v0/meta/bases/{BASE}/tables")]
+    first.stop()
+    store = Store(tmp_path)
+    store.save(store.load())
+    store.close()
+    again = plain_http(airtable_emulator(data=tmp_path))
+    assert [again("GET", path).json() for path in ("Products", "Orders", f"/v0/meta/bases/{BASE}/tables")] == listings
+    serial = again("POST", "Orders", json={"fields": {}}).json()["fields"]["Serial"]
+    assert serial == 5
+
+
+def test_a_directory_in_use_is_refused_with_one_line(tmp_path: Path, airtable_emulator: StartAirtable) -> None:
+    airtable_emulator(seed=small_seed(), data=tmp_path)
+    done = subprocess.run([*COMMAND, "--data", str(tmp_path)], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert str(tmp_path) in line
+    assert "locked" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--seed", "/nowhere/seed.json"], "/nowhere/seed.json"),
+        (["--rate-limit", "0"], "--rate-limit"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_wrong_options_end_with_status_2_and_name_the_option(arguments: list[str], word: str) -> None:
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr

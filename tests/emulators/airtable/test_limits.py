@@ -1,0 +1,84 @@
+"""5 requests a second to a base, 50 by a token, and 30 seconds of lock-out."""
+
+import pytest
+from smeboost_emulators.airtable.errors import ApiError
+from smeboost_emulators.airtable.limits import RateLimits
+from smeboost_emulators.testing.airtable import StartAirtable, small_seed
+
+OTHER = {
+    "id": "appOther000000001",
+    "name": "Other",
+    "tables": [{"name": "T", "fields": [{"name": "N", "type": "url"}]}],
+}
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limits(clock: Clock) -> RateLimits:
+    return RateLimits(per_base=5, per_token=50, penalty_seconds=30, clock=clock)
+
+
+def refused(limits: RateLimits, *, user: str = "ada", base: str | None = "base") -> bool:
+    try:
+        limits.check(user, base)
+    except ApiError as exc:
+        return exc.status == 429
+    return False
+
+
+def test_the_sixth_request_in_a_second_is_refused_and_locks_the_base_for_30_seconds(
+    limits: RateLimits, clock: Clock
+) -> None:
+    assert [refused(limits) for _ in range(6)] == [False] * 5 + [True]
+    clock.seconds += 29.9
+    assert refused(limits)
+    clock.seconds += 0.1
+    assert not refused(limits)
+
+
+def test_five_requests_in_any_second_are_never_refused(limits: RateLimits, clock: Clock) -> None:
+    for _ in range(100):
+        assert not refused(limits)
+        clock.seconds += 0.2001
+
+
+def test_bases_are_counted_apart(limits: RateLimits) -> None:
+    assert [refused(limits, base=base) for _ in range(5) for base in ("one", "two")] == [False] * 10
+
+
+def test_a_token_is_counted_over_all_bases(limits: RateLimits) -> None:
+    outcomes = [refused(limits, base=f"base {index}") for index in range(51)]
+    assert outcomes == [False] * 50 + [True]
+    assert not refused(limits, user="bob", base="base 60")
+
+
+def test_over_http_the_refusal_has_the_list_form_and_no_retry_after(
+    airtable_emulator: StartAirtable, plain_http
+) -> None:
+    seed = small_seed()
+    seed["bases"].append(OTHER)
+    send = plain_http(airtable_emulator(seed=seed, rate_limit=1))
+    # A slow machine may need more than a second for two requests, hence the loop.
+    answers = (send("GET", "Products?maxRecords=1") for _ in range(50))
+    refusal = next(answer for answer in answers if answer.status_code != 200)
+    assert refusal.status_code == 429
+    error = {"error": "RATE_LIMIT_REACHED", "message": "Rate limit exceeded. Please try again later"}
+    assert refusal.json() == {"errors": [error]}
+    assert "retry-after" not in refusal.headers
+    assert send("GET", "Products").status_code == 429
+    assert send("GET", "/v0/appOther000000001/T").status_code == 200
+    assert send("GET", "/v0/meta/bases").status_code == 200
