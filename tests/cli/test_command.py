@@ -31,7 +31,7 @@ async def test_a_taken_port_that_was_asked_for_is_one_line(tmp_path: Path) -> No
         status, output = await smeboost("demo", "--port", str(port), "--data-dir", str(tmp_path / "data"))
     assert status == 1
     assert output.splitlines()[1:] == [
-        f"smeboost demo: Port {port} is taken. Choose another with --port, or leave --port out."
+        f"smeboost demo: Port {port} is taken or not permitted. Choose another with --port, or leave --port out."
     ]
 
 

@@ -19,7 +19,6 @@ import psycopg
 import pytest
 import redis
 from fastmcp import Client
-from smeboost_emulators.stores.process import is_port_free
 
 START_SECONDS = 60.0
 """The first start makes the database and loads the sample data; a busy machine is slow."""
@@ -210,7 +209,7 @@ def test_a_killed_child_is_back_with_its_data_and_the_session_still_holds(demo: 
     assert {status for status, _ in answers} <= {200, 502, 503, 504}, answers
 
 
-def test_a_second_demo_runs_beside_the_first_and_a_restart_finds_everything_again(
+def test_a_second_demo_runs_beside_the_first_and_a_start_after_its_kill_finds_everything_again(
     demo: Demo, start_demo: StartDemo, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("second")
@@ -230,11 +229,13 @@ def test_a_second_demo_runs_beside_the_first_and_a_restart_finds_everything_agai
         headers={"Authorization": f"Bearer {token}"},
     )
     assert created.status_code in (200, 201), created.text
+    # As the out-of-memory killer does it; the next start may come before the last child has ended.
     family = second.family()
-    assert stop(second.process) == 0
-    assert not [process for process in family if alive(process)]
-    assert not second.ready_file.exists()
-
+    second.process.kill()
+    second.process.wait()
+    if sys.platform != "linux":
+        wait_for(lambda: not [process for process in family if alive(process)], STOP_SECONDS, lambda: family)
+    second.ready_file.unlink()
     again = start_demo(folder)
     second_run = again.ready
     assert {name: second_run[name] for name in first_run if name != "pids"} == {
@@ -244,13 +245,7 @@ def test_a_second_demo_runs_beside_the_first_and_a_restart_finds_everything_agai
     record = again.get(f"/api/airtable/records/{base}/{cities['id']}?search=Kept+through+a+restart", token)
     assert record.status_code == 200, record.text
     assert "Kept through a restart" in record.text
-
-    family = again.family()
-    if sys.platform == "linux":
-        again.process.kill()
-        again.process.wait()
-        wait_for(lambda: not [process for process in family if alive(process)], STOP_SECONDS, lambda: family)
-        assert is_port_free(int(second_run["gateway_url"].rpartition(":")[2]))
+    assert not [process for process in family if alive(process)]
 
 
 def test_terminating_the_demo_leaves_no_process_and_no_ready_file(start_demo: StartDemo) -> None:

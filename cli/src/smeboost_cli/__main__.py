@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from smeboost_shared.errors import SmeBoostError
 
 from smeboost_cli.house import Scale
@@ -30,8 +29,9 @@ def demo(
     """Run the whole product on this machine with real sample data."""
     from smeboost_cli.demo import Options
     from smeboost_cli.demo import demo as run
+    from smeboost_cli.progress import LastingConsole
 
-    raise typer.Exit(run(Options(port=port, data_dir=data_dir, ready_file=ready_file, scale=scale), Console()))
+    raise typer.Exit(run(Options(port=port, data_dir=data_dir, ready_file=ready_file, scale=scale), LastingConsole()))
 
 
 @app.command()

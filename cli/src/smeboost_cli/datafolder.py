@@ -24,6 +24,8 @@ DEFAULT_FOLDER = ".demo"
 DEFAULT_FOLDERS_MAX = 20
 GATEWAY_PORT = 8000
 GATEWAY_PORTS_TRIED = 100
+PORT_PATIENCE_SECONDS = 1.5
+PORT_POLL_SECONDS = 0.05
 API_KEY_SECONDS = 10 * 365 * 24 * 3600
 
 
@@ -93,22 +95,35 @@ class Ports:
         """
         if wanted is not None:
             if not self._claim(wanted):
-                raise Misconfigured(f"Port {wanted} is taken. Choose another with --port, or leave --port out.")
+                raise Misconfigured(
+                    f"Port {wanted} is taken or not permitted. Choose another with --port, or leave --port out."
+                )
             return self._keep("gateway", wanted)
         following = range(GATEWAY_PORT, GATEWAY_PORT + GATEWAY_PORTS_TRIED)
-        return self._keep("gateway", self._first_free([*self._known("gateway"), *following]))
+        return self._keep("gateway", self._remembered_or("gateway", following))
 
     def internal(self, name: str) -> int:
         """The port of a child that people do not type."""
-        return self._keep(name, self._first_free([*self._known(name)]))
+        return self._keep(name, self._remembered_or(name, ()))
 
-    def _first_free(self, candidates: Iterable[int]) -> int:
-        for port in candidates:
+    def _remembered_or(self, name: str, others: Iterable[int]) -> int:
+        if name in self._ports and self._claim_patiently(self._ports[name]):
+            return self._ports[name]
+        for port in others:
             if self._claim(port):
                 return port
         while not self._claim(port := free_port()):
             pass
         return port
+
+    def _claim_patiently(self, port: int) -> bool:
+        """As `_claim`, but what a killed demo left behind gets the time to end: people kept the old URL."""
+        deadline = time.monotonic() + PORT_PATIENCE_SECONDS
+        while not self._claim(port):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(PORT_POLL_SECONDS)
+        return True
 
     def _claim(self, port: int) -> bool:
         """Take the port for this demo, also for the time until its child listens and while it is started again."""
@@ -125,9 +140,6 @@ class Ports:
             return False
         self._claims.enter_context(claim)
         return True
-
-    def _known(self, name: str) -> list[int]:
-        return [self._ports[name]] if name in self._ports else []
 
     def _keep(self, name: str, port: int) -> int:
         self._ports[name] = port

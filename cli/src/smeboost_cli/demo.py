@@ -21,7 +21,7 @@ from smeboost_emulators.stores.valkey import prepare_valkey
 from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_shared.errors import Misconfigured, SmeBoostError, StoreUnavailable
 
-from smeboost_cli.datafolder import Ports, Secrets, data_folder, say_who
+from smeboost_cli.datafolder import DEFAULT_FOLDER, Ports, Secrets, data_folder, say_who
 from smeboost_cli.house import House, Scale
 from smeboost_cli.migrations import apply_migrations, default_folder
 from smeboost_cli.people import add_people
@@ -54,7 +54,7 @@ def demo(options: Options, console: Console) -> int:
         with ExitStack() as held:
             folder = held.enter_context(data_folder(options.data_dir))
             asyncio.run(_demo(folder, options, progress, console, held))
-    except (SmeBoostError, BaseExceptionGroup) as raised:
+    except (SmeBoostError, OSError, BaseExceptionGroup) as raised:
         for failure in _failures(raised):
             console.print(f"smeboost demo: {failure}", soft_wrap=True, markup=False, highlight=False)
         return 1
@@ -64,9 +64,10 @@ def demo(options: Options, console: Console) -> int:
 async def _demo(folder: Path, options: Options, progress: Progress, console: Console, held: ExitStack) -> None:
     """Start everything, then wait for a signal; leaving stops everything."""
     progress.say(f"SME Boost demo in {folder}")
+    if options.data_dir is None and folder.name != DEFAULT_FOLDER:
+        progress.say(f"(A demo runs in {DEFAULT_FOLDER} already; this is another one, with data of its own.)")
     if options.ready_file:
-        # A killed demo may have left one, and somebody may be waiting for ours.
-        options.ready_file.unlink(missing_ok=True)
+        _clear(options.ready_file)
     supervisor = Supervisor(private_folder(folder / "logs"), tell=progress.say)
     with _signals(supervisor, progress) as stopping:
         async with supervisor:
@@ -78,6 +79,16 @@ async def _demo(folder: Path, options: Options, progress: Progress, console: Con
         progress.say("Everything is stopped.")
     if options.ready_file:
         options.ready_file.unlink(missing_ok=True)
+
+
+def _clear(ready_file: Path) -> None:
+    """Remove what a killed demo left: somebody may be waiting for ours. Fails now rather than when all runs."""
+    if not ready_file.absolute().parent.is_dir():
+        raise Misconfigured(f"There is no folder for the ready file {ready_file}.")
+    try:
+        ready_file.unlink(missing_ok=True)
+    except OSError as exc:
+        raise Misconfigured(f"Cannot write the ready file {ready_file}: {exc.strerror}.") from None
 
 
 def _announce(house: House, options: Options, supervisor: Supervisor) -> None:
@@ -211,18 +222,20 @@ def _signals(supervisor: Supervisor, progress: Progress) -> Generator[asyncio.Ev
         stopping.set()
         progress.say("Stopping; once more to kill.")
 
-    for number in SIGNALS:
+    # nohup asks us not to mind the end of the terminal.
+    numbers = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    for number in numbers:
         loop.add_signal_handler(number, stop)
     try:
         yield stopping
     finally:
-        for number in SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 
-def _failures(raised: BaseException) -> list[SmeBoostError]:
+def _failures(raised: BaseException) -> list[SmeBoostError | OSError]:
     """The errors in a group; what starts together is given up together, so most often it is one."""
-    if isinstance(raised, SmeBoostError):
+    if isinstance(raised, SmeBoostError | OSError):  # of the latter: a full disk, a folder that may not be written
         return [raised]
     if not isinstance(raised, BaseExceptionGroup):
         raise raised

@@ -31,6 +31,7 @@ ROLES = ("admin", "editor", "viewer")
 # What a child gets of the caller's environment. Not the variables of the services: a demo never talks to real ones.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 KEPT_PREFIX = "SMEBOOST_"
+REMOTE_SUFFIX = "_MCP_URL"
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,11 @@ class House:
 
 def inherited() -> dict[str, str]:
     """The part of our own environment that every Python child gets."""
-    return {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES or name.startswith(KEPT_PREFIX)}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT_VARIABLES or (name.startswith(KEPT_PREFIX) and not name.endswith(REMOTE_SUFFIX))
+    }
 
 
 def _url(port: int) -> str:

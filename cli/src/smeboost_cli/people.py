@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import httpx2
+import psycopg
 from psycopg import AsyncConnection
-from smeboost_shared.errors import VendorBadAnswer, VendorUnavailable
+from smeboost_shared.errors import StoreUnavailable, VendorBadAnswer, VendorUnavailable
 
 from smeboost_cli.readyfile import DemoUser
 
@@ -20,7 +21,15 @@ async def add_people(people: Sequence[DemoUser], *, database_url: str, supabase_
     Raises:
         VendorUnavailable: the backend does not answer.
         VendorBadAnswer: it refuses.
+        StoreUnavailable: the database refuses, or cannot be reached.
     """
+    try:
+        await _add(people, database_url, supabase_url, service_key)
+    except psycopg.Error as exc:
+        raise StoreUnavailable(f"The demo's people cannot be added: {exc}") from exc
+
+
+async def _add(people: Sequence[DemoUser], database_url: str, supabase_url: str, service_key: str) -> None:
     async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
         known = await _ids(connection)
         missing = [person for person in people if person.email not in known]

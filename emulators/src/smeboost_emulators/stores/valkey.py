@@ -82,7 +82,8 @@ class Valkey:
             "port": self.port,
             "protected-mode": "yes",
             "requirepass": self.password,
-            "dir": f'"{self.directory / "data"}"',
+            # Relative to where it is started: a path may hold characters that mean something in this file.
+            "dir": "data",
             "appendonly": "yes",
             "appendfsync": "always" if self.durable else "no",
             "save": '""',
