@@ -46,14 +46,6 @@ def with_schema(refused):
     return answer
 
 
-def created(seen):
-    made = [
-        {"id": f"rec{record['fields']['n']:014}", "createdTime": "2026-01-01T00:00:00.000Z", "fields": record["fields"]}
-        for record in seen.body["records"]
-    ]
-    return {"payload": {"records": made}}
-
-
 WRITES = [
     ("create_records", {"records": [{"fields": {"Name": "Ann"}}]}),
     ("update_records", {"records": [{"id": RECORD_ID, "fields": {"Name": "Ann"}}]}),
@@ -348,64 +340,6 @@ async def test_unknown_type_of_refusal_is_quoted_and_shortened(wire, connect, ca
     assert len(answer["error"]["message"]) < 400
 
 
-def numbered(count):
-    return [{"fields": {"n": number}} for number in range(count)]
-
-
-def fails_at(batch, fault):
-    """Create what is asked for, except in one batch."""
-
-    def answer(seen):
-        if seen.path.startswith("/v0/meta/"):
-            return {"payload": TABLES}
-        return fault if seen.body["records"][0]["fields"]["n"] == batch * 10 else created(seen)
-
-    return answer
-
-
-async def test_batch_that_is_refused_leaves_the_others_written(wire, connect, call):
-    fault = refusal(422, "INVALID_VALUE_FOR_COLUMN", 'Field "n" cannot accept the provided value')
-    airtable = await wire(answer=fails_at(1, fault))
-    async with connect(airtable.url) as client:
-        answer = await call(client, "create_records", records=numbered(25))
-    assert [record["fields"]["n"] for record in answer["records"]] == [*range(10), *range(20, 25)]
-    assert [failure["index"] for failure in answer["failed"]] == [*range(10, 20)]
-    assert {failure["error"]["code"] for failure in answer["failed"]} == {"invalid_input"}
-    assert answer["failed"][0]["error"]["errors"][0]["field"] == "records.10-19.fields.n"
-    assert answer["unknown"] == []
-
-
-async def test_batch_without_an_answer_is_unknown_and_the_rest_is_not_sent(wire, connect, call):
-    airtable = await wire(answer=fails_at(1, CUT))
-    async with connect(airtable.url) as client:
-        answer = await call(client, "create_records", records=numbered(35))
-    assert [record["fields"]["n"] for record in answer["records"]] == [*range(10)]
-    assert answer["unknown"] == [*range(10, 20)]
-    assert [failure["index"] for failure in answer["failed"]] == [*range(20, 35)]
-    assert len(airtable.seen) == 2
-
-
-async def test_failure_that_is_not_about_the_batch_stops_the_rest(wire, connect, call):
-    airtable = await wire(answer=fails_at(1, refusal(429, "PUBLIC_API_BILLING_LIMIT_EXCEEDED", "limit")))
-    async with connect(airtable.url) as client:
-        answer = await call(client, "create_records", records=numbered(35))
-    assert len(answer["records"]) == 10
-    assert [failure["index"] for failure in answer["failed"]] == [*range(10, 35)]
-    assert {failure["error"]["code"] for failure in answer["failed"]} == {"quota_exhausted"}
-    assert len(airtable.seen) == 2
-
-
-async def test_call_in_which_nothing_was_written_is_a_failure(wire, connect, call):
-    airtable = await wire(refusal(422, "INVALID_RECORDS", "no"))
-    async with connect(airtable.url) as client:
-        refused = await call(client, "create_records", records=numbered(25))
-    assert [problem["field"] for problem in refused["error"]["errors"]] == [
-        "records.0-9",
-        "records.10-19",
-        "records.20-24",
-    ]
-
-
 @pytest.mark.parametrize("text", ["\ud83d", "a\udc00b", "\U0001f680", "\x00", "\u2028"])
 async def test_any_text_in_a_cell_arrives_as_json(wire, connect, call, text):
     airtable = await wire({"payload": {"records": [RECORD | {"fields": {"Name": text}}]}})
@@ -432,14 +366,6 @@ async def test_number_that_is_no_number_does_not_break_the_answer(wire, connect,
     async with connect(airtable.url) as client:
         answer = await call(client, "list_records")
     assert answer.get("error", {"code": "vendor_bad_answer"})["code"] == "vendor_bad_answer"
-
-
-async def test_first_batch_without_an_answer_says_which_items_it_concerns(wire, connect, call):
-    airtable = await wire(CUT)
-    async with connect(airtable.url) as client:
-        answer = await call(client, "create_records", records=numbered(25))
-    assert answer["error"]["code"] == "outcome_unknown"
-    assert "0 to 9" in answer["error"]["message"]
 
 
 async def test_search_is_compiled_by_field_id_with_everything_escaped(wire, connect, call):

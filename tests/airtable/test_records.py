@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from fastmcp import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcp.shared.exceptions import MCPError
 from smeboost_emulators.testing.airtable import small_seed
 
 BASE = "appSmallShop00001"
@@ -332,6 +334,21 @@ async def test_schema_of_a_table_is_a_resource(shop):
         contents = await client.read_resource(f"airtable://{BASE}/{PRODUCTS}/schema")
     assert [template.uri_template for template in templates] == ["airtable://{base_id}/{table_id}/schema"]
     assert json.loads(contents[0].text)["name"] == "Products"
+
+
+async def test_schema_of_an_unknown_table_is_a_clear_resource_error(shop):
+    async with shop() as client:
+        with pytest.raises(MCPError, match=r"\[not_found\] There is no table 'Prodcts'.*'Products'"):
+            await client.read_resource(f"airtable://{BASE}/Prodcts/schema")
+
+
+async def test_batches_are_written_for_a_caller_in_the_same_process(airtable_emulator, make_server):
+    airtable = airtable_emulator(seed=small_seed())
+    server = make_server(airtable.url, api_key=airtable.token)
+    records = [{"fields": {"Name": f"Item {number}"}} for number in range(25)]
+    async with Client(server):
+        result = await server.call_tool("create_records", {"base_id": BASE, "table_id": PRODUCTS, "records": records})
+    assert len(result.structured_content["records"]) == 25
 
 
 async def test_tools_match_the_snapshot_and_stay_small(make_server, assert_tools_match):

@@ -11,7 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from smeboost_airtable.settings import AirtableSettings
 from smeboost_emulators.testing.airtable import small_seed
+from smeboost_shared.errors import Misconfigured
+from smeboost_shared.settings import load
 
 COMMAND = [sys.executable, "-m", "smeboost_airtable"]
 START_SECONDS_MAX = 30
@@ -110,21 +113,8 @@ async def test_http_server_does_the_main_job(airtable):
     assert deleted["deleted"] == [change["id"]]
 
 
-@pytest.mark.parametrize(
-    ("variables", "named"),
-    [
-        ({}, "AIRTABLE_API_KEY"),
-        ({"AIRTABLE_API_KEY": ""}, "AIRTABLE_API_KEY"),
-        ({"AIRTABLE_API_KEY": "two leaked"}, "AIRTABLE_API_KEY"),
-        ({"AIRTABLE_API_KEY": "pat\nleaked"}, "AIRTABLE_API_KEY"),
-        ({"AIRTABLE_API_KEY": "patleakedé"}, "AIRTABLE_API_KEY"),
-        ({"AIRTABLE_API_KEY": "k", "AIRTABLE_ENDPOINT_URL": "api.airtable.com"}, "AIRTABLE_ENDPOINT_URL"),
-        ({"AIRTABLE_API_KEY": "k", "AIRTABLE_ENDPOINT_URL": "http://u:leaked@h"}, "AIRTABLE_ENDPOINT_URL"),
-        ({"AIRTABLE_API_KEY": "k", "AIRTABLE_REQUESTS_PER_SECOND": "0"}, "AIRTABLE_REQUESTS_PER_SECOND"),
-        ({"AIRTABLE_API_KEY": "k", "AIRTABLE_REQUESTS_PER_SECOND": "nan"}, "AIRTABLE_REQUESTS_PER_SECOND"),
-    ],
-)
-async def test_missing_or_wrong_setting_is_named_in_one_line(variables, named):
+@pytest.mark.parametrize("variables", [{}, {"AIRTABLE_API_KEY": "two leaked"}], ids=["missing", "wrong"])
+async def test_start_with_a_missing_or_wrong_setting_ends_with_one_line_that_names_it(variables):
     process = await asyncio.create_subprocess_exec(
         *COMMAND, env=environment(**variables), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
@@ -132,8 +122,31 @@ async def test_missing_or_wrong_setting_is_named_in_one_line(variables, named):
     assert (process.returncode, output) == (2, b"")
     lines = errors.decode().splitlines()
     assert len(lines) == 1
-    assert named in lines[0]
+    assert "AIRTABLE_API_KEY" in lines[0]
     assert "leaked" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AIRTABLE_API_KEY", ""),
+        ("AIRTABLE_API_KEY", "pat\nleaked"),
+        ("AIRTABLE_API_KEY", "patleakedé"),
+        ("AIRTABLE_ENDPOINT_URL", "api.airtable.com"),
+        ("AIRTABLE_ENDPOINT_URL", "ftp://api.airtable.com"),
+        ("AIRTABLE_ENDPOINT_URL", "http://u:leaked@h"),
+        ("AIRTABLE_REQUESTS_PER_SECOND", "0"),
+        ("AIRTABLE_REQUESTS_PER_SECOND", "nan"),
+        ("AIRTABLE_THREADS_MAX", "many"),
+    ],
+)
+def test_wrong_setting_is_named_and_its_value_is_not_shown(monkeypatch, variable, value):
+    monkeypatch.setenv("AIRTABLE_API_KEY", "pat")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured) as refused:
+        load(AirtableSettings)
+    assert [problem.field for problem in refused.value.errors] == [variable]
+    assert "leaked" not in str(refused.value)
 
 
 async def test_request_for_a_host_that_is_not_the_servers_is_refused(airtable):
