@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import httpx2
 import psycopg
 import pytest
 import uvicorn
+from anyio.from_thread import start_blocking_portal
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from smeboost_airtable.settings import AirtableSettings
 from smeboost_bedrock.settings import BedrockSettings
 from smeboost_cli.migrations import apply_migrations
-from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, small_seed
+from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, running_emulator, small_seed
 from smeboost_emulators.testing.bedrock import BedrockEmulator
 from smeboost_emulators.testing.supabase import StartBackend, SupabaseBackend
 from smeboost_gateway.serving import uvicorn_config
@@ -89,56 +90,94 @@ def people(new_database: Callable[[], str], start_supabase_backend: StartBackend
         yield backend
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _aws_credentials() -> Iterator[None]:
+    """The emulator takes any; the SDK insists on having some."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        yield
+
+
+MakeSettings = Callable[..., GatewaySettings]
+
+
+@pytest.fixture(scope="session")
+def make_settings(people: SupabaseBackend, bedrock_emulator: BedrockEmulator, valkey_url: str) -> MakeSettings:
+    """A factory: settings before an Airtable emulator, with keys of their own in Valkey; keywords are settings."""
+
+    def make(emulator: AirtableEmulator, **options: Any) -> GatewaySettings:
+        key, url = emulator.token, emulator.url
+        servers = {
+            "airtable": load(AirtableSettings, api_key=key, endpoint_url=url, requests_per_second=1000),
+            "supabase": load(SupabaseSettings, url=people.url, key=people.anon_key),
+            "redis": load(RedisSettings, url=valkey_url, key_prefix=f"{uuid4().hex}:"),
+            "bedrock": load(BedrockSettings, region="us-east-1", runtime_url=bedrock_emulator.url),
+        }
+        return load(GatewaySettings, **{"jwt_secret": SECRET, **servers, **options})
+
+    return make
+
+
+@asynccontextmanager
+async def running(settings: GatewaySettings) -> AsyncIterator[str]:
+    """The gateway behind a real port, as long as the context is open; gives its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn_config(settings, host="127.0.0.1", port=0))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        async with asyncio.timeout(5):
+            while not server.started:
+                assert not serving.done(), serving
+                await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
 @pytest.fixture
-async def start_gateway(
-    people: SupabaseBackend,
-    airtable_emulator: StartAirtable,
-    bedrock_emulator: BedrockEmulator,
-    valkey_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[StartGateway]:
-    """A factory of gateways, each with keys of its own in Valkey; keywords are settings."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+async def start_gateway(make_settings: MakeSettings, airtable_emulator: StartAirtable) -> AsyncIterator[StartGateway]:
+    """A factory of gateways with nothing in common; keywords are settings."""
     async with AsyncExitStack() as stack:
 
         async def start(**options: Any) -> Gateway:
             airtable = options.pop("airtable_emulator", None) or airtable_emulator(seed=small_seed())
-            servers = {
-                "airtable": load(
-                    AirtableSettings, api_key=airtable.token, endpoint_url=airtable.url, requests_per_second=1000
-                ),
-                "supabase": load(SupabaseSettings, url=people.url, key=people.anon_key),
-                "redis": load(RedisSettings, url=valkey_url, key_prefix=f"{uuid4().hex}:"),
-                "bedrock": load(BedrockSettings, region="us-east-1", runtime_url=bedrock_emulator.url),
-            }
-            settings = load(GatewaySettings, **{"jwt_secret": SECRET, **servers, **options})
-            url = await _serve(settings, stack)
+            settings = make_settings(airtable, **options)
+            url = await stack.enter_async_context(running(settings))
             http = await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=20))
             return Gateway(url, settings, airtable, http)
 
         yield start
 
 
-async def _serve(settings: GatewaySettings, stack: AsyncExitStack) -> str:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn_config(settings, host="127.0.0.1", port=0))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+@pytest.fixture
+async def own_gateway(start_gateway: StartGateway) -> Gateway:
+    """A gateway and an Airtable that the test has for itself, with the default settings."""
+    return await start_gateway()
 
-    async def stop() -> None:
-        server.should_exit = True
-        await serving
-        listener.close()
 
-    stack.push_async_callback(stop)
-    async with asyncio.timeout(5):
-        while not server.started:
-            assert not serving.done(), serving
-            await asyncio.sleep(0.01)
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+@dataclass(frozen=True)
+class _Shared:
+    url: str
+    settings: GatewaySettings
+    airtable: AirtableEmulator
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def shared_gateway(make_settings: MakeSettings) -> Iterator[_Shared]:
+    limits = {"logins_per_minute_by_email": 10_000, "logins_per_minute_by_address": 10_000}
+    with running_emulator(seed=small_seed()) as airtable, start_blocking_portal() as portal:
+        settings = make_settings(airtable, requests_per_minute=100_000, **limits)
+        with portal.wrap_async_context_manager(running(settings)) as url:
+            yield _Shared(url, settings, airtable, {})
 
 
 @pytest.fixture
-async def gateway(start_gateway: StartGateway) -> Gateway:
-    """A gateway with the default settings."""
-    return await start_gateway()
+async def gateway(shared_gateway: _Shared) -> AsyncIterator[Gateway]:
+    """A gateway that many tests share: for tests that leave its records as they are."""
+    shared = shared_gateway
+    async with httpx2.AsyncClient(base_url=shared.url, timeout=20) as http:
+        yield Gateway(shared.url, shared.settings, shared.airtable, http, _tokens=shared.tokens)

@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from smeboost_redis.cache import Cache
 from smeboost_redis.batching import BatchingClient
+from smeboost_redis.cache import Cache
 from smeboost_redis.limits import RateLimiter
 from smeboost_redis.sessions import Sessions
 from starlette.applications import Starlette

@@ -96,7 +96,8 @@ class SizeLimits:
         body = _CountedBody(receive, send, self._settings.body_bytes_max)
         try:
             await self._app(scope, body.receive, body.send)
-        except TooLarge:
+        except Exception:
+            # It may arrive wrapped, in a group of the tasks that were reading.
             if not body.exceeded or body.answering:
                 raise
         if body.exceeded and not body.answering:

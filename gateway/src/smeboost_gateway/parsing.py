@@ -83,9 +83,12 @@ def _json_object(body: bytes, depth_max: int) -> dict[str, Any]:
         raise MalformedRequest("The body is empty.", hint="Send a JSON object.")
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as exc:
-        reason = "it is nested too deep" if isinstance(exc, RecursionError) else str(exc)
-        raise MalformedRequest(f"The body is not JSON: {reason}.") from None
+    except RecursionError:
+        raise MalformedRequest(f"The JSON is nested deeper than {depth_max} levels.") from None
+    except UnicodeDecodeError:
+        raise MalformedRequest("The body is not UTF-8.") from None
+    except msgspec.DecodeError as exc:
+        raise MalformedRequest(f"The body is not JSON: {exc}.") from None
     if not isinstance(document, dict):
         raise InvalidInput("The body must be a JSON object.")
     found = cast("dict[str, Any]", document)

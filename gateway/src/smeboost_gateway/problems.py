@@ -78,7 +78,7 @@ async def _routing(request: Request, exc: Exception) -> Response:
     if exc.status_code == 404:
         missing = NotFound(f"There is nothing at {request.url.path!r}.", hint="See /docs.")
         return problem_response(missing, request_id_of(request))
-    allowed = (exc.headers or {}).get("Allow", "")
+    allowed = ", ".join(sorted((exc.headers or {}).get("Allow", "").split(", ")))
     refused = MethodNotAllowed(f"{request.method} does not exist here.", hint=f"There is {allowed}.")
     response = problem_response(refused, request_id_of(request))
     response.headers["Allow"] = allowed

@@ -1,0 +1,190 @@
+"""More records than one batch of Airtable's holds: a job, one step a batch.
+
+Rules of this room:
+
+- A step is noted before its batch is sent and again with what became of it, so a worker that takes the job over knows
+  what was done. A batch that was begun and never finished has an unknown outcome: an upsert is sent again, because it
+  finds what it wrote; a create is not, and the result names its records for a person to look at.
+- A failure that can pass (too fast, not reachable) is waited out, up to `PATIENCE_SECONDS`; one that concerns all
+  batches (no permission, no such table, quota) ends the job; one that concerns a batch is noted and the next is sent.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+from smeboost_shared.errors import ErrorBody, InvalidInput, OutcomeUnknown, SmeBoostError, VendorRejected
+from smeboost_sync.jobs import Jobs
+from smeboost_sync.models import Job, JobState
+from smeboost_sync.worker import Ended, Handler
+
+from smeboost_gateway.callpath import Call, CallPath
+from smeboost_gateway.identity import Identity, Role
+
+BATCH_RECORDS_MAX = 10
+"""Records in one of Airtable's own write requests (Airtable Web API, create records)."""
+KIND = "airtable.write_records"
+PATIENCE_SECONDS = 600.0
+WAIT_SECONDS_MIN, WAIT_SECONDS_MAX = 1.0, 30.0
+RECORD_PLACE = re.compile(r"^records\.(\d+)")
+
+
+class BulkWrite(BaseModel):
+    """What a job of this kind has to do, and for whom."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: Literal["create_records", "upsert_records"]
+    base_id: str
+    table_id: str
+    records: list[dict[str, Any]]
+    merge_on: list[str] | None = None
+    typecast: bool = False
+    email: str
+    role: Role
+
+    def batch(self, first: int) -> dict[str, Any]:
+        """The tool's arguments for the batch that begins at that record."""
+        records = self.records[first : first + BATCH_RECORDS_MAX]
+        arguments = {"base_id": self.base_id, "table_id": self.table_id, "records": records, "typecast": self.typecast}
+        return arguments if self.merge_on is None else arguments | {"merge_on": self.merge_on}
+
+
+class BulkFailure(BaseModel):
+    """Records that were not written, and why; the index counts from the start of the request."""
+
+    first: int
+    last: int
+    error: ErrorBody
+
+
+class BulkResult(BaseModel):
+    """What became of every record."""
+
+    written: int = 0
+    record_ids: list[str] = Field(default_factory=list[str])
+    created: list[str] = Field(default_factory=list[str])
+    updated: list[str] = Field(default_factory=list[str])
+    failed: list[BulkFailure] = Field(default_factory=list[BulkFailure])
+    unknown: list[int] = Field(default_factory=list[int])
+
+    def add(self, other: "BulkResult") -> None:
+        """Take in what became of one more batch."""
+        self.written += other.written
+        for name in ("record_ids", "created", "updated", "failed", "unknown"):
+            getattr(self, name).extend(getattr(other, name))
+
+
+class BulkWrites:
+    """Runs jobs of this kind through the call path, as the person who asked."""
+
+    def __init__(self, path: CallPath, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock = path, clock
+
+    def handlers(self) -> dict[str, Handler]:
+        """For the worker."""
+        return {KIND: self.run}
+
+    async def run(self, job: Job, jobs: Jobs) -> Ended:
+        """Write all batches that no earlier worker has written.
+
+        Raises:
+            SmeBoostError: nothing was written for certain, and nothing is unknown.
+        """
+        request = BulkWrite.model_validate(job.arguments)
+        steps = await jobs.steps(job.id)
+        result = BulkResult()
+        for number, first in enumerate(range(0, len(request.records), BATCH_RECORDS_MAX)):
+            step = steps.get(number)
+            if step is not None and step.outcome is not None:
+                result.add(BulkResult.model_validate(step.outcome))
+                continue
+            last = min(first + BATCH_RECORDS_MAX, len(request.records)) - 1
+            stopping: SmeBoostError | None = None
+            if step is not None and request.tool == "create_records":
+                outcome = BulkResult(unknown=list(range(first, last + 1)))
+            else:
+                await jobs.begin_step(job.id, number)
+                outcome, stopping = await self._write(job, request, first, last)
+            await jobs.finish_step(job.id, number, outcome.model_dump(mode="json"), done=last + 1)
+            result.add(outcome)
+            if stopping is not None:
+                result.failed += _not_sent(stopping, last + 1, len(request.records))
+                break
+        return _ended(result)
+
+    async def _write(
+        self, job: Job, request: BulkWrite, first: int, last: int
+    ) -> tuple[BulkResult, SmeBoostError | None]:
+        """What became of one batch, and the error that ends the whole job, if it does."""
+        identity = Identity(str(job.user_id), request.email, request.role, str(job.workspace_id), session_id="")
+        call = Call(identity, "airtable", request.tool, request.batch(first))
+        try:
+            answer = await self._patiently(call)
+        except OutcomeUnknown:
+            return BulkResult(unknown=list(range(first, last + 1))), None
+        except SmeBoostError as exc:
+            failure = BulkFailure(first=first, last=last, error=_placed(exc.body(), first))
+            concerns_batch = isinstance(exc, InvalidInput | VendorRejected)
+            return BulkResult(failed=[failure]), None if concerns_batch else exc
+        return _written(answer), None
+
+    async def _patiently(self, call: Call) -> dict[str, Any]:
+        give_up_at = self._clock() + PATIENCE_SECONDS
+        wait = WAIT_SECONDS_MIN
+        while True:
+            try:
+                answer = await self._path(call)
+            except SmeBoostError as exc:
+                pause = max(wait, exc.retry_after_seconds or 0)
+                if not exc.retryable or self._clock() + pause > give_up_at:
+                    raise
+                await asyncio.sleep(pause)
+                wait = min(wait * 2, WAIT_SECONDS_MAX)
+            else:
+                return msgspec.json.decode(answer.body)
+
+
+def _written(answer: dict[str, Any]) -> BulkResult:
+    ids = [record["id"] for record in answer["records"]]
+    return BulkResult(
+        written=len(ids), record_ids=ids, created=answer.get("created", []), updated=answer.get("updated", [])
+    )
+
+
+def _not_sent(error: SmeBoostError, first: int, total: int) -> list[BulkFailure]:
+    return [BulkFailure(first=first, last=total - 1, error=error.body())] if first < total else []
+
+
+def _placed(body: ErrorBody, first: int) -> ErrorBody:
+    """The error with its places counted from the start of the request instead of the batch."""
+
+    def moved(field: str) -> str:
+        return RECORD_PLACE.sub(lambda found: f"records.{int(found[1]) + first}", field)
+
+    problems = [problem.model_copy(update={"field": moved(problem.field)}) for problem in body.errors]
+    return body.model_copy(update={"errors": problems})
+
+
+def _ended(result: BulkResult) -> Ended:
+    if not result.failed and not result.unknown:
+        return Ended(JobState.SUCCEEDED, result.model_dump(mode="json"))
+    if not result.written and not result.unknown:
+        raise SmeBoostError.from_body(result.failed[0].error)
+    return Ended(JobState.INCOMPLETE, result.model_dump(mode="json"))
+
+
+async def enqueue(jobs: Jobs, identity: Identity, write: BulkWrite) -> Job:
+    """Store the write as a job of the person's workspace."""
+    return await jobs.enqueue(
+        workspace_id=UUID(identity.workspace_id),
+        user_id=UUID(identity.user_id),
+        kind=KIND,
+        arguments=write.model_dump(mode="json"),
+        total=len(write.records),
+    )
