@@ -1,4 +1,4 @@
-"""`smeboost`: the operator's command."""
+"""`smeboost`: the operator's command. Each command imports what it runs, so that help and Ctrl-C are quick."""
 
 import asyncio
 import sys
@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from smeboost_shared.errors import SmeBoostError
 
-from smeboost_cli.house import Scale
+from smeboost_cli.scale import Scale
 
 app = typer.Typer(
     help="SME Boost: run it, serve it, migrate its database.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -51,6 +50,8 @@ def migrate(
     folder: Annotated[Path | None, typer.Option(help="Folder of the migrations; supabase/migrations.")] = None,
 ) -> None:
     """Apply the migrations that the database does not have yet."""
+    from smeboost_shared.errors import SmeBoostError
+
     from smeboost_cli.migrations import apply_migrations, default_folder
 
     try:

@@ -22,11 +22,12 @@ from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_shared.errors import Misconfigured, SmeBoostError, StoreUnavailable
 
 from smeboost_cli.datafolder import DEFAULT_FOLDER, Ports, Secrets, data_folder, say_who
-from smeboost_cli.house import House, Scale
+from smeboost_cli.house import House
 from smeboost_cli.migrations import apply_migrations, default_folder
 from smeboost_cli.people import add_people
 from smeboost_cli.probes import answers_200
 from smeboost_cli.progress import Progress
+from smeboost_cli.scale import Scale
 from smeboost_cli.startscreen import print_start_screen
 from smeboost_cli.supervisor import Child, Supervisor
 

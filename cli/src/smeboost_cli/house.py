@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from smeboost_emulators.stores.postgres import Postgres
 from smeboost_emulators.stores.process import LOOPBACK, Command
@@ -18,9 +17,8 @@ from smeboost_emulators.supabase.bootstrap import login_url
 from smeboost_cli.datafolder import Secrets
 from smeboost_cli.probes import answers_200
 from smeboost_cli.readyfile import DemoUser, Ready
+from smeboost_cli.scale import Scale
 from smeboost_cli.supervisor import Child
-
-Scale = Literal["small", "large"]
 
 STORES, BACKENDS, FRONT = range(3)
 """Tiers: the front stops first, the stores last."""
