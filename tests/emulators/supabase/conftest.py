@@ -1,17 +1,22 @@
 """Official clients, plain HTTP, and tables with row level security, all against one backend."""
 
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
-from psycopg import sql
+from smeboost_emulators.testing.supabase import SupabaseBackend
+
 from supabase import AsyncClient, AsyncClientOptions, Client, ClientOptions, acreate_client, create_client
 
 PASSWORD = "correct horse"
 TIMEOUT_SECONDS = 10
+# Loading the authorities' certificates for every client takes longer than all the rest of a test.
+TLS = ssl.create_default_context()
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def client_for(supabase_backend) -> Iterator[Callable[..., Client]]:
 
     def make(key: str | None = None, *, schema: str = "public", backend=None) -> Client:
         chosen = backend or supabase_backend
-        http = httpx.Client(timeout=TIMEOUT_SECONDS)
+        http = httpx.Client(timeout=TIMEOUT_SECONDS, verify=TLS)
         options = ClientOptions(httpx_client=http, schema=schema, auto_refresh_token=False)
         client = create_client(chosen.url, key or chosen.anon_key, options)
         opened.append((client, http))
@@ -74,39 +79,56 @@ def signed_in(client_for, person) -> Callable[..., Client]:
 @pytest.fixture
 async def async_client(supabase_backend) -> AsyncIterator[AsyncClient]:
     """An official asynchronous client with the anon key."""
-    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as http:
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=TLS) as http:
         options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False)
         yield await acreate_client(supabase_backend.url, supabase_backend.anon_key, options)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def http(supabase_backend) -> Iterator[httpx.Client]:
     """Plain HTTP with the anon key."""
     with httpx.Client(
-        base_url=supabase_backend.url, headers={"apikey": supabase_backend.anon_key}, timeout=TIMEOUT_SECONDS
-    ) as client:
-        yield client
-
-
-@pytest.fixture
-def admin_http(supabase_backend) -> Iterator[httpx.Client]:
-    """Plain HTTP with the service role's key."""
-    with httpx.Client(
-        base_url=supabase_backend.url, headers={"apikey": supabase_backend.service_role_key}, timeout=TIMEOUT_SECONDS
+        base_url=supabase_backend.url,
+        headers={"apikey": supabase_backend.anon_key},
+        timeout=TIMEOUT_SECONDS,
+        verify=TLS,
     ) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def execute(supabase_backend) -> Callable[..., list[tuple[object, ...]]]:
-    """Run statements as the database's superuser."""
+def admin_http(supabase_backend) -> Iterator[httpx.Client]:
+    """Plain HTTP with the service role's key."""
+    with httpx.Client(
+        base_url=supabase_backend.url,
+        headers={"apikey": supabase_backend.service_role_key},
+        timeout=TIMEOUT_SECONDS,
+        verify=TLS,
+    ) as client:
+        yield client
 
-    def run(statement: str | sql.Composable, *values: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(supabase_backend.database_url, autocommit=True) as connection:
-            cursor = connection.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
+
+@pytest.fixture(scope="session")
+def execute_on() -> Callable[..., list[tuple[object, ...]]]:
+    """Run statements as the superuser of a backend's database."""
+
+    def run(backend: SupabaseBackend, statement: str, *values: object) -> list[tuple[object, ...]]:
+        with psycopg.connect(backend.database_url, autocommit=True) as connection:
+            return run_on(connection, statement, *values)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def execute(supabase_backend) -> Iterator[Callable[..., list[tuple[object, ...]]]]:
+    """Run statements as the superuser of the session's backend."""
+    with psycopg.connect(supabase_backend.database_url, autocommit=True) as connection:
+        yield partial(run_on, connection)
+
+
+def run_on(connection: psycopg.Connection, statement: str, *values: object) -> list[tuple[object, ...]]:
+    cursor = connection.execute(statement.encode(), values or None)
+    return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture

@@ -82,7 +82,10 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str) -> 
         rest_pool = await _opened(stack, Pool(settings, database_url, "authenticator"))
         cache = SchemaCache(rest_pool, settings.schemas)
         stack.push_async_callback(cache.stop)
-        await cache.start()
+        try:
+            await cache.start()
+        except (DatabaseDown, PoolBusy):
+            raise StoreUnavailable("the database does not let the role authenticator in; see its log") from None
         auth = AuthService(settings, auth_pool, keyring, passwords)
         yield Backend(create_app(auth, RestService(settings, rest_pool, keyring, cache), keys), keys)
 

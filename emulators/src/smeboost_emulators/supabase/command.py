@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import uvloop
 from pydantic import SecretStr
 from smeboost_shared.errors import Misconfigured, SmeBoostError
 from smeboost_shared.logs import configure_logs
@@ -29,7 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     configure_logs(level=options.log_level)
     try:
-        asyncio.run(_serve(_settings(options), options.host, options.port))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(_settings(options), options.host, options.port))
     except SmeBoostError as exc:
         _say(f"{COMMAND}: {exc.message}")
         return 2

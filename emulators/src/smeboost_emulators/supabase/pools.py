@@ -53,10 +53,11 @@ class Pool:
             timeout=settings.db_pool_acquisition_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
             max_idle=IDLE_SECONDS,
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
             kwargs={"prepare_threshold": None},
             name=role,
         )
+        self._purging = False
 
     async def open(self) -> None:
         """Start filling the pool; does not wait for it."""
@@ -84,6 +85,23 @@ class Pool:
         finally:
             # A broken one is replaced by the pool, which is why it goes back even then.
             await self._pool.putconn(connection)
+
+    async def _check(self, connection: Connection) -> None:
+        """One broken connection means that the others broke too; found one by one they would cost seconds."""
+        try:
+            await AsyncConnectionPool.check_connection(connection)
+        except psycopg.Error:
+            await self._purge()
+            raise
+
+    async def _purge(self) -> None:
+        if self._purging:
+            return
+        self._purging = True
+        try:
+            await self._pool.check()
+        finally:
+            self._purging = False
 
     async def _explain(self) -> None:
         try:

@@ -19,7 +19,6 @@ GRACE_SECONDS = 3
 POLL_SECONDS = 0.005
 BACKLOG = 512
 KEEP_ALIVE_SECONDS = 30
-HEADERS_MAX_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,6 @@ async def serving(
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
-            h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
         )
         ended = asyncio.Event()
         server = _Server(config)

@@ -1,6 +1,6 @@
 """Fixtures for the Supabase backend: one for the session, on the session's PostgreSQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -16,6 +16,18 @@ from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 ADMIN_TIMEOUT_SECONDS = 10
 # A test wants a valid hash, not one that is expensive to guess.
 BCRYPT_COST = 4
+# What the developer's own shell says must not steer a test.
+_NOT_FROM_THE_SHELL = (
+    "data_dir",
+    "gotrue_jwt_secret",
+    "pgrst_jwt_secret",
+    "anon_key",
+    "service_role_key",
+    "publishable_key",
+    "secret_key",
+    "jwt_keys",
+    "jwt_issuer",
+)
 
 
 @dataclass(frozen=True)
@@ -47,11 +59,13 @@ StartBackend = Callable[..., AbstractContextManager[SupabaseBackend]]
 
 @pytest.fixture(scope="session")
 def start_supabase_backend() -> StartBackend:
-    """A factory: `with start_supabase_backend(database_url, **settings) as backend`, in a thread of its own."""
+    """A factory of backends, each in a thread of its own: a context manager; takes the database url and settings."""
 
     @contextmanager
-    def start(database_url: str, **settings: object) -> Iterator[SupabaseBackend]:
-        chosen = load(SupabaseBackendSettings, **{"db_url": database_url, "bcrypt_cost": BCRYPT_COST, **settings})
+    def start(database_url: str, **settings: object) -> Generator[SupabaseBackend]:
+        unset = dict.fromkeys(_NOT_FROM_THE_SHELL)
+        given = {**unset, "db_url": database_url, "bcrypt_cost": BCRYPT_COST, **settings}
+        chosen = load(SupabaseBackendSettings, **given)
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving(chosen)) as served:
             yield SupabaseBackend(served.url, served.keys.anon_jwt, served.keys.service_role_jwt, served.database_url)
 

@@ -4,8 +4,8 @@ Rules of this room (GoTrue's, version 1 tokens):
 
 - A refresh revokes the token that was shown and stores a child of it; both belong to one session.
 - A revoked token is still good when it is the parent of the active one (the answer got lost: the same active token is
-  given again) or when it was revoked less than the re-use interval ago. Otherwise somebody copied it: the whole session's
-  tokens are revoked.
+  given again) or when it was revoked less than the re-use interval ago. Otherwise somebody copied it: all tokens of
+  the session are revoked.
 - Whoever changes the tokens of a session holds the lock on the session's row.
 """
 

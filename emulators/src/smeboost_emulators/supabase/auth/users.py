@@ -123,7 +123,7 @@ async def change(connection: Connection, user_id: UUID, **columns: object) -> Us
     assignments = "".join(f"{name} = %({name})s, " for name in columns)
     values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in columns.items()}
     await connection.execute(
-        f"update auth.users set {assignments} updated_at = now() where id = %(user_id)s",  # noqa: S608  # see above
+        f"update auth.users set {assignments} updated_at = now() where id = %(user_id)s".encode(),  # noqa: S608  # see above
         {**values, "user_id": user_id},
     )
     if "email" in columns or "email_confirmed_at" in columns:

@@ -102,6 +102,13 @@ class Schema:
     types: Mapping[str, TypeName] = field(default_factory=dict[str, TypeName])
 
 
+# SQL's other words for types; PostgreSQL's grammar knows them, its catalog does not.
+_SPELLINGS = {
+    word: TypeName("pg_catalog", name)
+    for word, name in {"int": "int4", "float": "float8", "decimal": "numeric", "dec": "numeric"}.items()
+}
+
+
 async def read_schema(connection: Connection, exposed: tuple[str, ...]) -> Schema:
     """The present state of the database; expressions are shown with every name qualified."""
     await connection.execute("select set_config('search_path', '', true)")
@@ -112,10 +119,12 @@ async def read_schema(connection: Connection, exposed: tuple[str, ...]) -> Schem
         relations[schema, name] = Relation(
             schema, name, {column.name: column for column in found}, tuple(str(key) for key in primary_key)
         )
-    types: dict[str, TypeName] = {}
+    types: dict[str, TypeName] = dict(_SPELLINGS)
     cursor = await connection.execute(_TYPES, (list(exposed),))
     async for schema, name, shown in cursor:
         types[name] = types[shown] = TypeName(schema, name)
+        if name.startswith("_"):
+            types[f"{name[1:]}[]"] = TypeName(schema, name)
     return Schema(relations, types)
 
 

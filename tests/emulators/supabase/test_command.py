@@ -1,0 +1,95 @@
+"""The command in a real process: options, environment, ready line, signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+PATIENCE_SECONDS = 20
+SECRET = "a-secret-for-tests-that-is-long-enough-1234"
+
+
+@contextmanager
+def command(*options, **variables):
+    """The process and its lines up to the one that says it listens."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("SUPABASE", "GOTRUE", "PGRST"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smeboost_emulators", "supabase", "--port", "0", *options],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env={**clean, "SUPABASE_BCRYPT_COST": "4", **variables},
+    )
+    lines: list[str] = []
+    try:
+        assert process.stderr
+        for line in process.stderr:
+            lines.append(line.strip())
+            if line.startswith("listening on "):
+                break
+        yield process, lines
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()
+
+
+def stopped(process, number=signal.SIGTERM):
+    process.send_signal(number)
+    return process.wait(PATIENCE_SECONDS)
+
+
+def test_an_embedded_database_keeps_people_between_runs(tmp_path):
+    answers = []
+    person = {"email": "ada@example.com", "password": "correct horse"}
+    for path in ("signup", "token?grant_type=password"):
+        with command(SUPABASE_DATA_DIR=str(tmp_path / "data"), GOTRUE_JWT_SECRET=SECRET) as (process, lines):
+            url = lines[-1].removeprefix("listening on ")
+            [key] = [line.removeprefix("anon key: ") for line in lines if line.startswith("anon key: ")]
+            assert httpx.get(f"{url}/healthz").status_code == 200
+            answers.append(httpx.post(f"{url}/auth/v1/{path}", json=person, headers={"apikey": key}).json())
+            assert stopped(process) == 0
+
+    assert answers[0]["user"]["id"] == answers[1]["user"]["id"]
+    deadline = time.monotonic() + 5
+    while (tmp_path / "data" / "cluster" / "postmaster.pid").exists():
+        assert time.monotonic() < deadline
+
+
+def test_secrets_come_from_the_environment_and_are_not_shown(new_database, supabase_backend):
+    with command(SUPABASE_DB_URL=new_database(), PGRST_JWT_SECRET=SECRET) as (process, lines):
+        keys = dict(line.split(": ", 1) for line in lines if " key: " in line)
+        assert stopped(process, signal.SIGINT) == 0
+    given = {"SUPABASE_ANON_KEY": keys["anon key"], "SUPABASE_SERVICE_ROLE_KEY": keys["service_role key"]}
+    with command(SUPABASE_DB_URL=new_database(), GOTRUE_JWT_SECRET=SECRET, **given) as (process, lines):
+        assert stopped(process) == 0
+        assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "named"),
+    [
+        (["--jwt-secret", "short"], {}, "GOTRUE_JWT_SECRET"),
+        ([], {"PGRST_DB_MAX_ROWS": "many"}, "PGRST_DB_MAX_ROWS"),
+        ([], {"SUPABASE_ANON_KEY": "nonsense"}, "SUPABASE_ANON_KEY"),
+        ([], {"GOTRUE_JWT_KEYS": "[]"}, "GOTRUE_JWT_KEYS"),
+        (["--database-url", "postgresql://nobody:x@127.0.0.1:1/x"], {}, "database"),
+        (["--database-url", "nonsense"], {}, "SUPABASE_DB_URL"),
+        (["--host", "192.0.2.1"], {}, "--port"),
+    ],
+)
+def test_a_wrong_setting_gives_one_line_and_status_2(new_database, options, variables, named):
+    given = {"SUPABASE_DB_URL": new_database(), "SUPABASE_START_TIMEOUT_SECONDS": "0.1", **variables}
+
+    with command(*options, **given) as (process, lines):
+        assert process.wait(PATIENCE_SECONDS) == 2
+
+    assert len(lines) == 1
+    assert named in lines[0]
