@@ -107,6 +107,15 @@ def test_modification_times_move_only_with_what_they_watch(airtable_emulator, pl
     assert counted["One"] > created
 
 
+def test_writing_what_is_there_already_moves_no_modification_time(send) -> None:
+    path = "Orders/recOrder000000001"
+    before = send("GET", path).json()
+    same = {
+        key: value for key, value in before["fields"].items() if key in ("Number", "Products", "Placed", "Discount")
+    }
+    assert send("PATCH", path, json={"fields": same}).json() == before
+
+
 def test_removing_a_link_from_one_side_moves_the_modification_time_of_the_other(send) -> None:
     before = send("GET", "Orders/recOrder000000001").json()["fields"]
     send("PATCH", "Products/recProduct0000003", json={"fields": {"Orders": []}})

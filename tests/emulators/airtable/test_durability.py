@@ -1,5 +1,6 @@
 """The data directory: what was acknowledged is there after a kill, a clean stop, and a folded journal."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -74,11 +75,12 @@ def test_acknowledged_writes_survive_kill_9(tmp_path: Path, seed_file: str) -> N
         assert [record_id for record_id in linked if record_id in acknowledged] == list(acknowledged)
 
 
-def test_a_signal_stops_the_process_cleanly_and_quickly(tmp_path: Path, seed_file: str) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_process_cleanly_and_quickly(tmp_path: Path, seed_file: str, stop: signal.Signals) -> None:
     with process("--data", str(tmp_path / "data"), "--seed", seed_file) as (running, url):
         assert httpx.get(f"{url}/healthz").status_code == 200
-        running.terminate()
-        assert running.wait(WAIT_SECONDS) in (0, -15)
+        running.send_signal(stop)
+        assert running.wait(WAIT_SECONDS) == 0
         assert running.stderr is not None
         assert running.stderr.read() == ""
 

@@ -78,6 +78,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "Products?filterByFormula=%7BName", {}, 422, "INVALID_FILTER_BY_FORMULA"),
     ("GET", f"Products/{HAMMER}?pageSize=1", {}, 422, "INVALID_REQUEST_UNKNOWN"),
     ("GET", f"/v0/meta/bases/{BASE}/tables?include=everything", {}, 422, "INVALID_REQUEST_UNKNOWN"),
+    ("GET", "/v0/meta/bases?offset=itrUnknown0000001/appUnknown0000001", {}, 422, "INVALID_OFFSET_VALUE"),
     ("GET", "/v0/meta/bases?offset=garbage", {}, 422, "INVALID_OFFSET_VALUE"),
     ("POST", "Products/listRecords", {"json": {"offset": None}}, 422, "INVALID_OFFSET_VALUE"),
     ("POST", "Products/listRecords", {"json": {"limit": 1}}, 422, "INVALID_REQUEST_UNKNOWN"),

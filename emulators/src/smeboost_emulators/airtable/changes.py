@@ -80,12 +80,14 @@ def _number(table: Table, slot: int) -> None:
 def _set_cells(table: Table, slot: int, cells: dict[str, Cell], modified: str) -> None:
     changed: set[str] = set()
     for field_id, value in cells.items():
-        field = table.fields_by_key[field_id]
-        if field.link is not None:
-            _replace_links(field, slot, value or (), modified)
-        else:
-            field.cells[slot] = restored(value)
+        field, cell = table.fields_by_key[field_id], restored(value)
+        if field.cell(slot) == cell:
+            continue
         changed.add(field_id)
+        if field.link is not None:
+            _replace_links(field, slot, cell or (), modified)
+        else:
+            field.cells[slot] = cell
     _touch(table, slot, changed, modified)
 
 

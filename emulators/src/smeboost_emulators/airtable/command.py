@@ -5,6 +5,8 @@ import gc
 import sys
 from pathlib import Path
 
+from smeboost_shared.logs import configure_logs
+
 from smeboost_emulators.airtable.app import create_app
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.errors import SeedError
@@ -15,6 +17,7 @@ from smeboost_emulators.airtable.store import Store
 def main(argv: list[str]) -> int:
     """Run until a signal; the exit status is 2 when the options or the seed are wrong."""
     arguments = _parser().parse_args(argv)
+    configure_logs(level="WARNING")
     try:
         emulator = open_emulator(_options(arguments), arguments.seed, arguments.data)
         listener = bind(arguments.host, arguments.port)
@@ -38,7 +41,7 @@ def open_emulator(options: EmulatorOptions, seed: Path | None, data: Path | None
     gc.disable()
     try:
         if data is not None:
-            emulator.store = Store(data)
+            emulator.store = Store(data, options.journal_rows_max)
             emulator.state = emulator.store.load()
         if seed is not None and not emulator.state.bases:
             emulator.add_seed(seed.read_bytes())

@@ -11,7 +11,7 @@ from smeboost_emulators.airtable.pages import Pages
 from smeboost_emulators.airtable.plan import Plan
 from smeboost_emulators.airtable.schema import State, Table
 from smeboost_emulators.airtable.seed import load_seed
-from smeboost_emulators.airtable.store import Store
+from smeboost_emulators.airtable.store import JOURNAL_ROWS_MAX, Store
 
 MEBIBYTE = 1024 * 1024
 
@@ -26,6 +26,7 @@ class EmulatorOptions:
     penalty_seconds: float = 30.0
     iterator_seconds: float = 300.0
     body_bytes_max: int = 5 * MEBIBYTE
+    journal_rows_max: int = JOURNAL_ROWS_MAX
     unknown_record_status: int = 403
     """What an id that was never a record is answered with: 403 as users have reported, or 404."""
 

@@ -22,7 +22,7 @@ async def list_bases(call: Call) -> dict[str, Any]:
     start = 0
     if offset is not None:
         ids = [base.id for base in bases]
-        last = offset.removeprefix("itr/")
+        last = offset.partition("/")[2]
         if last not in ids:
             raise invalid_offset(offset)
         start = ids.index(last) + 1
@@ -31,7 +31,7 @@ async def list_bases(call: Call) -> dict[str, Any]:
         "bases": [{"id": base.id, "name": base.name, "permissionLevel": base.permission_level} for base in page]
     }
     if start + BASES_PAGE_SIZE < len(bases):
-        shown["offset"] = f"itr/{page[-1].id}"
+        shown["offset"] = f"{derived_id('itr', page[-1].id)}/{page[-1].id}"
     return shown
 
 

@@ -34,7 +34,8 @@ async def get(call: Call) -> _Answer:
     """A record of the base is found through any of its tables (documented, and a surprise to many)."""
     table, record_id = call.table(), call.segment("record")
     by_field_id = check_record_query(call.query)
-    home = next((other for other in call.own_base().tables.values() if other.slot_of(record_id) is not None), table)
+    tables = (table, *call.own_base().tables.values())
+    home = next((other for other in tables if other.slot_of(record_id) is not None), table)
     return records_of(home, [call.emulator.slot(home, record_id)], by_field_id=by_field_id)[0]
 
 

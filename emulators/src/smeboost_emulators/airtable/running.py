@@ -1,7 +1,9 @@
 """Serving the emulator with uvicorn, in this thread until a signal, or in a thread of its own."""
 
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -46,6 +48,14 @@ class AnnouncingServer(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; a second interrupt does not wait for open requests. The signal is not raised again afterwards, as
+        uvicorn does, because a stop that was asked for is a success.
+        """
+        del frame
+        self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as uvicorn does, then say so."""

@@ -16,11 +16,11 @@ from smeboost_emulators.airtable.cells import Cell
 from smeboost_emulators.airtable.definitions import RecordDefinition, Seed, SeedBase
 from smeboost_emulators.airtable.errors import ApiError, SeedError, no_such_row, unknown_choice, value_refused
 from smeboost_emulators.airtable.filtering import predicate
-from smeboost_emulators.airtable.formats import accept, timestamp
+from smeboost_emulators.airtable.formats import FORMATS, accept, timestamp
 from smeboost_emulators.airtable.ids import derived_id, new_id
-from smeboost_emulators.airtable.links import LinkEnd, packed
+from smeboost_emulators.airtable.links import TUPLE_LINKS_MAX, LinkEnd, packed
 from smeboost_emulators.airtable.schema import Base, Field, Table
-from smeboost_emulators.airtable.shapes import object_of
+from smeboost_emulators.airtable.shapes import list_of, object_of
 
 MEMO_ENTRIES_MAX = 65_536
 """Distinct values of one column that are remembered while it is loaded, so that equal cells share memory."""
@@ -53,6 +53,9 @@ def _load_base(seed: SeedBase) -> Base:
     scope = SeedScope(base)
     for table_id, records in rows.items():
         _fill(base.tables[table_id], records, scope)
+    for table in base.tables.values():
+        for end in table.link_ends:
+            _pack(end)
     for table in base.tables.values():
         _finish(table)
     return base
@@ -106,7 +109,7 @@ def _fill(table: Table, records: list[RecordDefinition], scope: "SeedScope") -> 
     loaders = {key: (field, _loader(field, scope)) for key, field in table.fields_by_key.items()}
     decoder = msgspec.json.Decoder(dict[str, Any])
     for slot, record in enumerate(records):
-        for key, value in decoder.decode(record.fields).items():
+        for key, value in _decoded(decoder, record, table.ids[slot]).items():
             if key not in loaders:
                 raise SeedError(f"table {table.name!r}, record {table.ids[slot]}: there is no field {key!r}")
             field, load = loaders[key]
@@ -119,12 +122,22 @@ def _fill(table: Table, records: list[RecordDefinition], scope: "SeedScope") -> 
                 field.cells[slot] = cell
 
 
+def _decoded(decoder: msgspec.json.Decoder[dict[str, Any]], record: RecordDefinition, record_id: str) -> dict[str, Any]:
+    try:
+        return decoder.decode(record.fields)
+    except (msgspec.MsgspecError, RecursionError) as exc:
+        raise SeedError(f"record {record_id}: its fields are not an object of values: {exc}") from None
+
+
 def _loader(field: Field, scope: "SeedScope") -> _Load:
     """Check a value and share equal cells: most columns of real data repeat themselves."""
     if field.type in ("autoNumber", "lastModifiedTime"):
-        return lambda value: value
+        kept = FORMATS["number" if field.type == "autoNumber" else "dateTime"]
+        return lambda value: kept(field, value, scope)
     if not field.writable:
         return lambda _value: None
+    if field.link is not None:
+        return _link_loader(field, scope)
     known: dict[type, dict[object, Cell]] = {str: {}, int: {}}
 
     def load(value: object) -> Cell:
@@ -138,6 +151,22 @@ def _loader(field: Field, scope: "SeedScope") -> _Load:
         if len(memo) < MEMO_ENTRIES_MAX:
             memo[value] = cell
         return cell
+
+    return load
+
+
+def _link_loader(field: Field, scope: "SeedScope") -> _Load:
+    """Most cells of links hold one, and many of those the same one."""
+    singles: dict[object, Cell] = {}
+
+    def load(value: object) -> Cell:
+        items = list_of(value)
+        if items is None or len(items) != 1 or type(items[0]) is not str:
+            return accept(field, value, scope)
+        only = items[0]
+        if only not in singles:
+            singles[only] = accept(field, value, scope)
+        return singles[only]
 
     return load
 
@@ -161,6 +190,13 @@ def _check_formula(table: Table, view_name: str, formula: str) -> None:
         predicate(formula, table)
     except ApiError as exc:
         raise SeedError(f"table {table.name!r}, view {view_name!r}: {exc.body['error']}") from None
+
+
+def _pack(end: LinkEnd) -> None:
+    """Give long cells their form for many links before anything is added to them."""
+    for slot, cell in enumerate(end.cells):
+        if cell is not None and len(cell) > TUPLE_LINKS_MAX:
+            end.cells[slot] = packed(dict.fromkeys(cell))
 
 
 def _complete(end: LinkEnd) -> None:
@@ -194,7 +230,6 @@ class SeedScope:
 
     def __init__(self, base: Base) -> None:
         self._base = base
-        self._single_links: dict[str, tuple[str, ...]] = {}
 
     def choice(self, field: Field, name: str) -> str | None:
         if not name:
@@ -210,8 +245,6 @@ class SeedScope:
         return register_person(self._base, person)
 
     def linked(self, field: Field, record_ids: list[str]) -> tuple[str, ...]:
-        if len(record_ids) == 1 and record_ids[0] in self._single_links:
-            return self._single_links[record_ids[0]]
         if field.link is None:
             raise value_refused(field.name)
         far = field.link.opposite.table
@@ -219,10 +252,7 @@ class SeedScope:
             if record_id not in far.slots:
                 raise no_such_row(record_id)
         # The ids of the linked table itself, so that each is in memory once.
-        cell = tuple(dict.fromkeys(far.ids[far.slots[record_id]] for record_id in record_ids))
-        if len(cell) == 1:
-            self._single_links[cell[0]] = cell
-        return packed(dict.fromkeys(cell)) or ()  # type: ignore[return-value]
+        return tuple(dict.fromkeys(far.ids[far.slots[record_id]] for record_id in record_ids))
 
     def attachment(self, field: Field, value: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(value.get("url"), str):

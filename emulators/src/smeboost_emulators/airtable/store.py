@@ -22,7 +22,7 @@ log = get_logger("airtable-emulator")
 FILE_NAME = "airtable.sqlite3"
 FORMAT = "1"
 JOURNAL_ROWS_MAX = 20_000
-"""Rows of the journal after which the whole state is written anew."""
+"""Requests in the journal after which the whole state is written anew."""
 
 _SCHEMA = """
 create table if not exists setting(name text primary key, value text not null);
@@ -35,8 +35,8 @@ create table if not exists journal(sequence integer primary key autoincrement, c
 class Store:
     """The data directory of one emulator; only one process can have it open."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or create the directory.
+    def __init__(self, folder: Path, journal_rows_max: int = JOURNAL_ROWS_MAX) -> None:
+        """Open or create the directory; a journal longer than `journal_rows_max` requests becomes a snapshot.
 
         Raises:
             SeedError: another process has it open, or it is not one of ours.
@@ -46,6 +46,7 @@ class Store:
         self._database = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=1.0)
         self._encoder = msgspec.msgpack.Encoder()
         self._rows = 0
+        self._rows_max = journal_rows_max
         try:
             self._prepare()
         except sqlite3.Error as exc:
@@ -88,7 +89,7 @@ class Store:
     @property
     def is_full(self) -> bool:
         """Whether the journal is long enough to be folded into a snapshot."""
-        return self._rows > JOURNAL_ROWS_MAX
+        return self._rows > self._rows_max
 
     def fold(self, state: State) -> None:
         """Replace the journal by a snapshot; when there is no room for one the journal goes on growing for a while."""

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -130,10 +130,14 @@ async def _read_limited(request: Request, limit_bytes: int) -> bytes:
     if not declared.isdecimal() or int(declared) > limit_bytes:
         raise body_too_large(limit_bytes)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise body_too_large(limit_bytes)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit_bytes:
+                raise body_too_large(limit_bytes)
+    except ClientDisconnect:
+        # Nobody reads this answer, but it is not a fault of ours either.
+        raise unreadable_body() from None
     return bytes(body)
 
 
