@@ -175,6 +175,7 @@ async def test_a_packed_answer_is_read(scripted_project, tools_of):
         (("XX000", "cache lookup failed", ""), "vendor_bad_answer", None),
         (("PGRST301", "JWSError", ""), "vendor_credentials", None),
         (("PGRST200", "Could not find a relationship between 'a' and 'b'", ""), "invalid_input", "columns"),
+        (("PGRST122", "Invalid preferences given with handling=strict", ""), "not_supported", None),
         (("PGRST127", "Feature not implemented", ""), "not_supported", None),
         (("PGRST999", "something new", ""), "vendor_rejected", None),
     ],

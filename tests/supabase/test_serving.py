@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import socket
 import sys
 from collections.abc import AsyncGenerator
@@ -12,6 +11,9 @@ from pathlib import Path
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from smeboost_shared.errors import Misconfigured
+from smeboost_shared.settings import load
+from smeboost_supabase.settings import SupabaseSettings
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
 COMMAND = [sys.executable, "-m", "smeboost_supabase"]
@@ -92,25 +94,31 @@ async def test_a_read_only_server_offers_sign_in_and_reading_only(scripted_proje
     assert refused["code"] == "not_found"
 
 
-@pytest.mark.parametrize(
-    ("variables", "named"),
-    [
-        ({}, "SUPABASE_URL"),
-        ({"SUPABASE_URL": "http://127.0.0.1:1"}, "SUPABASE_KEY"),
-        ({"SUPABASE_URL": "abcdefgh.supabase.co", "SUPABASE_KEY": "k"}, "SUPABASE_URL"),
-        ({"SUPABASE_URL": "http://127.0.0.1:1/rest/v1", "SUPABASE_KEY": "k"}, "SUPABASE_URL"),
-        ({"SUPABASE_URL": "http://u:leaked@127.0.0.1:1", "SUPABASE_KEY": "k"}, "SUPABASE_URL"),
-        ({"SUPABASE_URL": "http://127.0.0.1:1", "SUPABASE_KEY": "two\nleaked"}, "SUPABASE_KEY"),
-        ({"SUPABASE_URL": "http://127.0.0.1:1", "SUPABASE_KEY": "k", "SUPABASE_SESSIONS_MAX": "0"}, "SESSIONS_MAX"),
-    ],
-)
-async def test_a_missing_or_wrong_setting_is_named_in_one_line(variables, named):
+async def test_a_missing_setting_is_named_in_one_line_and_ends_the_process():
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, env=environment(**variables), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *COMMAND, env=environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     output, errors = await process.communicate()
     assert (process.returncode, output) == (2, b"")
-    lines = errors.decode().splitlines()
-    assert len(lines) == 1
-    assert re.search(named, lines[0])
-    assert "leaked" not in lines[0]
+    assert len(errors.decode().splitlines()) == 1
+    assert b"SUPABASE_URL: is not set" in errors
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"url": "abcdefgh.supabase.co"}, "SUPABASE_URL"),
+        ({"url": "http://127.0.0.1:1/rest/v1"}, "SUPABASE_URL"),
+        ({"url": "http://user:leaked@127.0.0.1:1"}, "SUPABASE_URL"),
+        ({"url": "https://"}, "SUPABASE_URL"),
+        ({"key": "two\nleaked"}, "SUPABASE_KEY"),
+        ({"key": " "}, "SUPABASE_KEY"),
+        ({"sessions_max": 0}, "SUPABASE_SESSIONS_MAX"),
+        ({"request_timeout_seconds": "leaked"}, "SUPABASE_REQUEST_TIMEOUT_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_is_named_without_its_value(settings, named):
+    with pytest.raises(Misconfigured) as caught:
+        load(SupabaseSettings, **{"url": "http://127.0.0.1:1", "key": "k", **settings})
+    assert [problem.field for problem in caught.value.errors] == [named]
+    assert "leaked" not in caught.value.message

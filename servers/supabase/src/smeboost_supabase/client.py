@@ -12,6 +12,7 @@ Rules of this room:
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from types import TracebackType
@@ -77,21 +78,22 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         self._sessions = Sessions(
             self._refreshed, sessions_max=settings.sessions_max, idle_seconds=settings.session_idle_seconds
         )
-        self._opened: tuple[BoundedHttp, AsyncClient] | None = None
+        self._opened: _Opened | None = None
 
     @override
     async def __aenter__(self) -> Self:
+        settings = self._settings
         http = BoundedHttp(
-            timeout_seconds=self._settings.request_timeout_seconds,
-            connect_timeout_seconds=self._settings.connect_timeout_seconds,
-            connections_max=self._settings.connections_max,
-            answer_max_bytes=self._settings.answer_max_bytes,
+            timeout_seconds=settings.request_timeout_seconds,
+            connect_timeout_seconds=settings.connect_timeout_seconds,
+            connections_max=settings.connections_max,
+            answer_max_bytes=settings.answer_max_bytes,
         )
         options = AsyncClientOptions(
             httpx_client=http, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
         )
-        supabase = await acreate_client(self._settings.url, self._settings.key.get_secret_value(), options)
-        self._opened = (http, supabase)
+        supabase = await acreate_client(settings.url, settings.key.get_secret_value(), options)
+        self._opened = _Opened(http, supabase, _catalogue(settings))
         return self
 
     @override
@@ -100,9 +102,8 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
     ) -> None:
         self._sessions.clear()
         if self._opened:
-            http, _ = self._opened
-            self._opened = None
-            await http.aclose()
+            opened, self._opened = self._opened, None
+            await opened.http.aclose()
 
     # --- sign-in ------------------------------------------------------------------------------------------------
 
@@ -164,7 +165,7 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
             headers={"apiKey": key, "Authorization": f"Bearer {key}"},
             auto_refresh_token=False,
             persist_session=False,
-            http_client=self._http,
+            http_client=self._open.http,
         )
 
     async def _as(self, session: SecretStr | None, call: Callable[[str | None], Awaitable[Answer]]) -> Answer:
@@ -188,14 +189,9 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
             InvalidInput: no such schema.
             Misconfigured: the project describes nothing to this key and SUPABASE_DB_URL is not set, or is wrong.
         """
-        settings = self._settings
-        if settings.db_url is None:
-            return await read_description(self._http, settings, schema)
-        catalogue = Catalogue(
-            settings.db_url,
-            connect_timeout_seconds=settings.connect_timeout_seconds,
-            statement_timeout_seconds=settings.statement_timeout_seconds,
-        )
+        catalogue = self._open.catalogue
+        if catalogue is None:
+            return await read_description(self._open.http, self._settings, schema)
         return await catalogue.tables(schema)
 
     # --- rows ---------------------------------------------------------------------------------------------------
@@ -250,25 +246,33 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         answer = await self._call(target, build, writes=True, rows=rows)
         return _written(answer, returning=returning, rows_sent=len(rows))
 
-    async def update_rows(self, target: Target, values: Row, filters: list[Filter], *, returning: bool) -> WrittenRows:
-        """Set `values` in the rows that match; raises as `insert_rows` does."""
+    async def update_rows(
+        self, target: Target, values: Row, filters: list[Filter], *, returning: bool, rows_max: int | None = None
+    ) -> WrittenRows:
+        """Set `values` in the rows that match; raises as `insert_rows` does.
+
+        Raises:
+            Conflict: more than `rows_max` rows match; nothing was changed.
+        """
         require_filters(filters, "updated")
         check_body(values, max_bytes=self._settings.body_max_bytes)
 
         def build(rest: AsyncPostgrestClient) -> AsyncQueryRequestBuilder:
             builder = rest.from_(target.table).update(values, count=CountMethod.exact, returning=_returning(returning))
-            return _filtered(builder, filters)
+            return _filtered(builder.max_affected(rows_max) if rows_max else builder, filters)
 
         answer = await self._call(target, build, writes=True, filters=filters, rows=[values])
         return _written(answer, returning=returning)
 
-    async def delete_rows(self, target: Target, filters: list[Filter], *, returning: bool) -> WrittenRows:
-        """Delete the rows that match; raises as `insert_rows` does."""
+    async def delete_rows(
+        self, target: Target, filters: list[Filter], *, returning: bool, rows_max: int | None = None
+    ) -> WrittenRows:
+        """Delete the rows that match; raises as `update_rows` does."""
         require_filters(filters, "deleted")
 
         def build(rest: AsyncPostgrestClient) -> AsyncQueryRequestBuilder:
             builder = rest.from_(target.table).delete(count=CountMethod.exact, returning=_returning(returning))
-            return _filtered(builder, filters)
+            return _filtered(builder.max_affected(rows_max) if rows_max else builder, filters)
 
         answer = await self._call(target, build, writes=True, filters=filters)
         return _written(answer, returning=returning)
@@ -322,18 +326,33 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         return suggestion(near[0]) if near else None
 
     @property
-    def _http(self) -> BoundedHttp:
-        return self._open[0]
-
-    @property
     def _supabase(self) -> AsyncClient:
-        return self._open[1]
+        return self._open.supabase
 
     @property
-    def _open(self) -> tuple[BoundedHttp, AsyncClient]:
+    def _open(self) -> "_Opened":
         if self._opened is None:
             raise RuntimeError("the client is not open: use `async with`")
         return self._opened
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What lives from opening to closing."""
+
+    http: BoundedHttp
+    supabase: AsyncClient
+    catalogue: Catalogue | None
+
+
+def _catalogue(settings: SupabaseSettings) -> Catalogue | None:
+    if settings.db_url is None:
+        return None
+    return Catalogue(
+        settings.db_url,
+        connect_timeout_seconds=settings.connect_timeout_seconds,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
 
 
 # --- Auth's answers -----------------------------------------------------------------------------------------------

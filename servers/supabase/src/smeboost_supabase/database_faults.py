@@ -206,8 +206,12 @@ def _not_built(fault: DatabaseFault, _request: Request) -> SmeBoostError:
     return NotSupported(f"This project's REST interface does not have this: {_shown(fault.details or fault.message)}")
 
 
+def _no_rows_max(_fault: DatabaseFault, _request: Request) -> SmeBoostError:
+    return NotSupported("This project's PostgREST is too old for rows_max.", hint="Leave rows_max out.")
+
+
 def _too_many_rows(_fault: DatabaseFault, _request: Request) -> SmeBoostError:
-    return Conflict("More rows match than expected. Nothing was changed.", hint="Narrow the filters or raise rows_max.")
+    return Conflict("More rows match than rows_max. Nothing was changed.", hint="Narrow the filters or raise rows_max.")
 
 
 _EXACT = {
@@ -233,6 +237,7 @@ _EXACT = {
     "PGRST108": _select,
     "PGRST118": _select,
     "PGRST123": _select,
+    "PGRST122": _no_rows_max,
     "PGRST124": _too_many_rows,
     "PGRST127": _not_built,
     "PGRST200": _select,

@@ -38,6 +38,11 @@ Conditions = Annotated[
 Values = Annotated[dict[str, JsonValue], Field(min_length=1, description="Values by column name.")]
 Returning = Annotated[bool, Field(description="True gives the rows back; the caller must be allowed to read them.")]
 
+RowsMax = Annotated[
+    int | None,
+    Field(ge=1, le=OFFSET_MAX, description="Change nothing and fail when more rows match (needs PostgREST 13)."),
+]
+
 
 def register(mcp: FastMCP, client: SupabaseClient) -> None:
     """Add the row tools to `mcp`."""
@@ -100,21 +105,26 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
         table: Table,
         values: Values,
         filters: Conditions,
+        rows_max: RowsMax = None,
         returning: Returning = False,
         schema: Schema = "public",
         session: Session = None,
     ) -> WrittenRows:
         """Set the same values in all rows that match the filters; at least one filter is needed."""
-        return await client.update_rows(Target(table, schema, session), values, filters, returning=returning)
+        return await client.update_rows(
+            Target(table, schema, session), values, filters, returning=returning, rows_max=rows_max
+        )
 
     @mcp.tool(annotations=DELETE, title="Delete rows")
     async def delete_rows(
         *,
         table: Table,
         filters: Conditions,
+        rows_max: RowsMax = None,
         returning: Returning = False,
         schema: Schema = "public",
         session: Session = None,
     ) -> WrittenRows:
         """Delete all rows that match the filters, for good; at least one filter is needed."""
-        return await client.delete_rows(Target(table, schema, session), filters, returning=returning)
+        target = Target(table, schema, session)
+        return await client.delete_rows(target, filters, returning=returning, rows_max=rows_max)
