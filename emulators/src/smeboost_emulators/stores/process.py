@@ -122,9 +122,13 @@ async def wait_ready(name: str, process: Process, ready: Probe, log: Path, *, ti
         StoreUnavailable: the process ended or was not ready in time; the message carries the end of its log.
     """
     deadline = asyncio.get_running_loop().time() + timeout_seconds
-    while not await ready():
+    while True:
+        answered = await ready()
+        # Asked second, because somebody else may answer on the port that kept the child from starting.
         if process.returncode is not None:
             raise StoreUnavailable(f"{name} ended with status {process.returncode} while starting:\n{tail(log)}")
+        if answered:
+            return
         if asyncio.get_running_loop().time() > deadline:
             raise StoreUnavailable(f"{name} was not ready within {timeout_seconds:g} s:\n{tail(log)}")
         await asyncio.sleep(READY_POLL_SECONDS)
