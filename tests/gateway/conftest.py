@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +120,7 @@ def make_settings(people: SupabaseBackend, bedrock_emulator: BedrockEmulator, va
 
 
 @asynccontextmanager
-async def running(settings: GatewaySettings) -> AsyncIterator[str]:
+async def running(settings: GatewaySettings) -> AsyncGenerator[str]:
     """The gateway behind a real port, as long as the context is open; gives its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn_config(settings, host="127.0.0.1", port=0))

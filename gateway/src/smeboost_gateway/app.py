@@ -53,8 +53,9 @@ def create_app(settings: GatewaySettings) -> Starlette:
         allowed_origins=list(settings.allowed_origins),
     )
     operations: list[AnyOperation] = [
-        *LoginRoutes(settings, tokens, sessions, gate, tools).operations(),
+        # The router tries them in this order, and records are what is asked for most.
         *AirtableRoutes(path, settings).operations(),
+        *LoginRoutes(settings, tokens, sessions, gate, tools).operations(),
         *HealthRoutes(settings, store, tools, metrics).operations(),
     ]
     operations += Pages(operations).operations()

@@ -56,14 +56,15 @@ class Edge:
                 message["headers"] = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=scope["request_id"]):
-            try:
-                await self._app(scope, receive, send_marked)
-            except Exception:  # the outermost handler: a bug is logged once and masked here
-                log.exception("bug", path=scope["path"])
-                if status:
-                    raise ConnectionAbortedError from None  # half an answer must not look whole
-                await problem_response(SmeBoostError(), scope["request_id"])(scope, receive, send_marked)
+        # The server runs each request in a context of its own, so there is nothing to unbind.
+        structlog.contextvars.bind_contextvars(request_id=scope["request_id"])
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception:  # the outermost handler: a bug is logged once and masked here
+            log.exception("bug", path=scope["path"])
+            if status:
+                raise ConnectionAbortedError from None  # half an answer must not look whole
+            await problem_response(SmeBoostError(), scope["request_id"])(scope, receive, send_marked)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.request(method, _route(scope), status, time.perf_counter() - started)
 
@@ -89,10 +90,15 @@ class SizeLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope)
+        refusal, has_body = self._look(scope)
         if refusal is not None:
             await problem_response(refusal, scope["request_id"])(scope, receive, send)
-            return
+        elif has_body:
+            await self._counting(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _CountedBody(receive, send, self._settings.body_bytes_max)
         try:
             await self._app(scope, body.receive, body.send)
@@ -103,18 +109,23 @@ class SizeLimits:
         if body.exceeded and not body.answering:
             await problem_response(self._too_large(), scope["request_id"])(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> SmeBoostError | None:
+    def _look(self, scope: Scope) -> tuple[SmeBoostError | None, bool]:
+        """What is wrong with the head, and whether a body follows it (RFC 9112, section 6)."""
         settings = self._settings
         if len(scope["raw_path"]) + len(scope["query_string"]) > settings.url_bytes_max:
-            return AddressTooLong(f"Path and query may have {settings.url_bytes_max} bytes.")
-        size = 0
+            return AddressTooLong(f"Path and query may have {settings.url_bytes_max} bytes."), False
+        size, has_body = 0, False
         for name, value in scope["headers"]:
             size += len(name) + len(value)
-            if name == b"content-length" and value.isdigit() and int(value[:20]) > settings.body_bytes_max:
-                return self._too_large()
+            if name == b"content-length":
+                has_body = True
+                if value.isdigit() and int(value[:20]) > settings.body_bytes_max:
+                    return self._too_large(), True
+            elif name == b"transfer-encoding":
+                has_body = True
         if size > settings.header_bytes_max:
-            return HeadersTooLarge(f"All headers together may have {settings.header_bytes_max} bytes.")
-        return None
+            return HeadersTooLarge(f"All headers together may have {settings.header_bytes_max} bytes."), has_body
+        return None, has_body
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"A request body may have {self._settings.body_bytes_max} bytes.", hint="Send it in parts.")

@@ -30,6 +30,7 @@ class Metrics:
         self._degraded = Counter(
             "smeboost_degraded", "Things left undone on purpose", ("what",), registry=self.registry
         )
+        self._cache_children: dict[tuple[str, bool], Counter] = {}
         self._request_children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -44,7 +45,10 @@ class Metrics:
 
     def cache(self, server: str, *, hit: bool) -> None:
         """Count one lookup."""
-        self._cache.labels(server, "hit" if hit else "miss").inc()
+        child = self._cache_children.get((server, hit))
+        if child is None:
+            child = self._cache_children[server, hit] = self._cache.labels(server, "hit" if hit else "miss")
+        child.inc()
 
     def tool_call(self, server: str, tool: str, outcome: str) -> None:
         """Count one call; `outcome` is `ok` or the code of its error."""

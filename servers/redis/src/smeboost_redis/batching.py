@@ -7,10 +7,12 @@ awaited one after the other, as with any pool of connections.
 """
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import cast
 
+import hiredis
 from redis import exceptions as vendor
 from smeboost_shared.errors import SmeBoostError, StoreUnavailable
 
@@ -94,16 +96,43 @@ class BatchingClient(RedisClient):
     async def _fly(self, batch: list[Waiting]) -> None:
         failure: SmeBoostError = StoreUnavailable("The command was given up.")
         try:
-            pipeline = self._opened().pipeline(transaction=False)
-            for command, _ in batch:
-                pipeline.execute_command(*command)
-            for (_, reply), outcome in zip(batch, await pipeline.execute(raise_on_error=False), strict=True):
-                _settle(reply, outcome)
+            await self._exchange(batch)
+        except TimeoutError as exc:
+            failure = translated(exc)
         except (vendor.RedisError, OSError) as exc:
             failure = translated(exc)
         finally:
             for _, reply in batch:
                 _settle(reply, failure)
+
+    async def _exchange(self, batch: list[Waiting]) -> None:
+        """Send all commands at once, and give each caller its reply as it comes.
+
+        A connection on which anything went wrong is closed by the vendor's client, so that no reply of it is
+        ever taken for another command's.
+        """
+        pool = self._opened().connection_pool
+        connection = await pool.get_connection()
+        try:
+            async with asyncio.timeout(self.settings.read_timeout_seconds):
+                await connection.send_packed_command([_packed(command) for command, _ in batch])
+                for _, reply in batch:
+                    try:
+                        # The wait is bounded above, once for the batch.
+                        _settle(reply, cast(object, await connection.read_response(timeout=math.inf)))
+                    except vendor.ResponseError as exc:
+                        _settle(reply, exc)
+        except BaseException:
+            await connection.disconnect()
+            raise
+        finally:
+            await pool.release(connection)
+
+
+def _packed(command: Command) -> bytes:
+    """The command as it travels. The vendor's stub says that a command has one part."""
+    pack = cast("Callable[[tuple[Part, ...]], bytes]", hiredis.pack_command)
+    return pack(tuple(command))
 
 
 def _settle(reply: "asyncio.Future[Reply]", outcome: object) -> None:
