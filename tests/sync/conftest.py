@@ -22,7 +22,7 @@ async def settings(new_database: Callable[[], str]) -> JobSettings:
         for file in sorted(MIGRATIONS.glob("*.sql")):
             await connection.execute(file.read_bytes())
     await install_queue(url)
-    return JobSettings.model_validate({"SUPABASE_DB_URL": url, "stale_seconds": 0.5})
+    return JobSettings.model_validate({"SMEBOOST_DATABASE_URL": url, "stale_seconds": 0.5})
 
 
 @pytest.fixture

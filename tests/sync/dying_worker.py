@@ -19,7 +19,7 @@ async def die_in_step(job: Job, jobs: Jobs) -> Ended:
 
 
 async def run(url: str) -> None:
-    settings = JobSettings.model_validate({"SUPABASE_DB_URL": url})
+    settings = JobSettings.model_validate({"SMEBOOST_DATABASE_URL": url})
     async with Jobs(settings) as jobs:
         await Worker(settings, jobs, {"count": die_in_step}).run(asyncio.Event())
 

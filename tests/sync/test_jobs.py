@@ -153,7 +153,7 @@ async def test_queue_can_be_installed_again_and_by_two_at_once(settings: JobSett
 
 async def test_unreachable_database_is_a_retryable_error(unused_tcp_port_factory: Callable[[], int]) -> None:
     url = f"postgresql://nobody@127.0.0.1:{unused_tcp_port_factory()}/none"
-    settings = JobSettings.model_validate({"SUPABASE_DB_URL": url, "pool_timeout_seconds": 0.3})
+    settings = JobSettings.model_validate({"SMEBOOST_DATABASE_URL": url, "pool_timeout_seconds": 0.3})
     opened: AbstractAsyncContextManager[Jobs] = Jobs(settings)
     async with opened as jobs:
         with pytest.raises(StoreUnavailable):

@@ -8,7 +8,8 @@ class JobSettings(Settings):
     """Where jobs are kept, and how a worker takes them."""
 
     database_url: SecretStr = Field(
-        validation_alias="SUPABASE_DB_URL", description="PostgreSQL that holds the jobs, as a role that owns them"
+        validation_alias="SMEBOOST_DATABASE_URL",
+        description="PostgreSQL that holds the jobs, as a role that may write the schema smeboost",
     )
     pool_size: int = Field(
         default=4, ge=1, le=100, validation_alias="SMEBOOST_JOBS_POOL_SIZE", description="database connections at most"
