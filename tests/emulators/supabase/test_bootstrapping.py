@@ -4,6 +4,7 @@ import asyncio
 
 import psycopg
 import pytest
+from psycopg import sql
 from smeboost_emulators.supabase.bootstrap import bootstrap
 
 
@@ -56,9 +57,9 @@ def test_helper_functions_read_the_claims(prepared):
 @pytest.mark.parametrize("role", ["anon", "authenticated", "service_role"])
 def test_no_api_role_reads_what_is_auths(prepared, role, table):
     with psycopg.connect(prepared) as connection:
-        connection.execute(f"set role {role}")
+        connection.execute("select set_config('role', %s, false)", (role,))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(f"select * from {table}")
+            connection.execute(sql.SQL("select * from {}").format(sql.Identifier(*table.split("."))))
 
 
 def test_a_migrations_table_is_open_to_the_api_roles_until_policies_close_it(prepared):

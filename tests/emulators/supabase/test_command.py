@@ -1,5 +1,6 @@
 """The command in a real process: options, environment, ready line, signals."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -9,6 +10,10 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from smeboost_emulators.supabase.serving import serving
+from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+from smeboost_shared.errors import Misconfigured, StoreUnavailable
+from smeboost_shared.settings import load
 
 PATIENCE_SECONDS = 20
 SECRET = "a-secret-for-tests-that-is-long-enough-1234"
@@ -73,23 +78,40 @@ def test_secrets_come_from_the_environment_and_are_not_shown(new_database, supab
         assert len(lines) == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "variables", "named"),
-    [
-        (["--jwt-secret", "short"], {}, "GOTRUE_JWT_SECRET"),
-        ([], {"PGRST_DB_MAX_ROWS": "many"}, "PGRST_DB_MAX_ROWS"),
-        ([], {"SUPABASE_ANON_KEY": "nonsense"}, "SUPABASE_ANON_KEY"),
-        ([], {"GOTRUE_JWT_KEYS": "[]"}, "GOTRUE_JWT_KEYS"),
-        (["--database-url", "postgresql://nobody:x@127.0.0.1:1/x"], {}, "database"),
-        (["--database-url", "nonsense"], {}, "SUPABASE_DB_URL"),
-        (["--host", "192.0.2.1"], {}, "--port"),
-    ],
-)
-def test_a_wrong_setting_gives_one_line_and_status_2(new_database, options, variables, named):
-    given = {"SUPABASE_DB_URL": new_database(), "SUPABASE_START_TIMEOUT_SECONDS": "0.1", **variables}
+def test_wrong_settings_give_one_line_and_status_2(new_database):
+    variables = {"SUPABASE_DB_URL": new_database(), "PGRST_DB_MAX_ROWS": "many"}
 
-    with command(*options, **given) as (process, lines):
+    with command("--jwt-secret", "short", **variables) as (process, lines):
         assert process.wait(PATIENCE_SECONDS) == 2
 
     assert len(lines) == 1
-    assert named in lines[0]
+    assert "GOTRUE_JWT_SECRET" in lines[0]
+    assert "PGRST_DB_MAX_ROWS" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"anon_key": "nonsense"}, "SUPABASE_ANON_KEY"),
+        ({"jwt_keys": "[]"}, "GOTRUE_JWT_KEYS"),
+        ({"jwt_keys": '[{"kty":"EC","key_ops":["sign"]}]'}, "GOTRUE_JWT_KEYS"),
+        ({"db_url": "postgresql://nobody:x@127.0.0.1:1/x"}, "the database cannot be reached"),
+        ({"db_url": "nonsense"}, "SUPABASE_DB_URL"),
+    ],
+)
+def test_what_is_found_wrong_at_the_start_names_the_setting(start_supabase_backend, new_database, settings, named):
+    given = {"start_timeout_seconds": 0.1, "db_url": new_database(), **settings}
+    with pytest.raises((Misconfigured, StoreUnavailable), match=named), start_supabase_backend(**given):
+        pytest.fail("it started")
+
+
+def test_a_port_that_is_taken_is_named(supabase_backend):
+    port = int(supabase_backend.url.rpartition(":")[2])
+    settings = load(SupabaseBackendSettings, db_url=supabase_backend.database_url)
+
+    async def start():
+        async with serving(settings, port=port):
+            pytest.fail("it started")
+
+    with pytest.raises(Misconfigured, match=f"127.0.0.1:{port}"):
+        asyncio.run(start())

@@ -58,7 +58,7 @@ def until(attempt, wanted):
 
 
 def test_a_restart_of_the_database_is_survived(database, start_supabase_backend, client_for):
-    with start_supabase_backend(database.url, db_pool_acquisition_timeout_seconds=0.5) as backend:
+    with start_supabase_backend(database.url) as backend:
         with psycopg.connect(database.url) as connection:
             connection.execute("create table public.things as select 1 as id")
         backend.create_user("ada@example.com", PASSWORD)
@@ -118,7 +118,7 @@ def test_a_slow_statement_is_ended(start_supabase_backend, new_database, execute
 
 
 def test_a_full_pool_says_so(start_supabase_backend, new_database, execute_on):
-    knobs = {"db_pool": 1, "db_pool_acquisition_timeout_seconds": 0.2, "statement_timeout_seconds": 2}
+    knobs = {"db_pool": 1, "db_pool_acquisition_timeout_seconds": 0.2, "statement_timeout_seconds": 5}
     with start_supabase_backend(new_database(), **knobs) as backend:
         execute_on(backend, "create table public.things as select 1 as id")
         headers = {"apikey": backend.anon_key}
@@ -130,11 +130,20 @@ def test_a_full_pool_says_so(start_supabase_backend, new_database, execute_on):
             until(lambda: http.get("/rest/v1/things"), 200)
             locker.execute("lock table public.things")
             blocked = portal.start_task_soon(request_things, backend.url, headers)
-            full = until(lambda: http.get("/rest/v1/things"), 504)
+            wait_for_a_blocked_statement(backend, execute_on)
+            full = http.get("/rest/v1/things")
             locker.rollback()
 
-            assert full.json()["code"] == "PGRST003"
-            assert blocked.result(PATIENCE_SECONDS).status_code in {200, 504}
+            assert (full.status_code, full.json()["code"]) == (504, "PGRST003")
+            assert blocked.result(PATIENCE_SECONDS).status_code == 200
+
+
+def wait_for_a_blocked_statement(backend, execute_on):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not execute_on(
+        backend, "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    ):
+        assert time.monotonic() < deadline
 
 
 async def request_things(url, headers):

@@ -44,7 +44,7 @@ PAYLOADS = [
     "role', 'postgres",
 ]
 HARMLESS = frozenset({200, 201, 204, 206, 400, 401, 403, 404, 405, 406, 409, 413, 416, 422})
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 anything = st.one_of(
     st.sampled_from(PAYLOADS),
     st.text(max_size=40),
@@ -94,7 +94,7 @@ def check(answer):
 def send(http, method, path, **more):
     try:
         return http.request(method, path, **more)
-    except (httpx.InvalidURL, UnicodeEncodeError):
+    except (httpx.InvalidURL, httpx.LocalProtocolError, UnicodeEncodeError):
         # Such a request never leaves the client.
         return None
 
@@ -134,9 +134,11 @@ def test_names_of_tables_are_harmless(http, shelf, name):
     value=anything,
 )
 def test_headers_are_harmless(http, shelf, header, value):
-    raw = value.encode("utf-8", errors="replace").translate(None, b"\r\n\0")
-    answer = http.get(f"/rest/v1/{shelf}", headers={header: raw})
-    check(answer)
+    # Control characters are refused by the HTTP server, before us and not as JSON.
+    raw = value.encode("utf-8", errors="replace").translate(None, bytes(range(32)) + b"\x7f").strip()
+    answer = send(http, "GET", f"/rest/v1/{shelf}", headers={header: raw})
+    if answer is not None:
+        check(answer)
 
 
 @FEW
@@ -149,7 +151,7 @@ def test_headers_are_harmless(http, shelf, header, value):
     method=st.sampled_from(["POST", "PATCH"]),
     prefer=st.sampled_from(["", "resolution=merge-duplicates", "return=representation", "missing=default"]),
 )
-def test_bodies_are_harmless(http, shelf, execute, row, method, prefer):
+def test_bodies_are_harmless(http, shelf, execute, *, row, method, prefer):
     answer = http.request(
         method, f"/rest/v1/{shelf}?id=eq.77", content=json.dumps(row).encode(), headers={"prefer": prefer}
     )

@@ -140,10 +140,14 @@ async def _prepare(settings: SupabaseBackendSettings, database_url: str) -> None
             raise Misconfigured(f"SUPABASE_DB_URL must be a superuser's: {exc.diag.message_primary}") from None
         except psycopg.OperationalError as exc:
             if time.monotonic() > deadline or exc.sqlstate is not None:
-                raise StoreUnavailable(f"the database cannot be reached: {str(exc).strip()}") from None
+                raise StoreUnavailable(f"the database cannot be reached: {_one_line(exc)}") from None
         except psycopg.ProgrammingError as exc:
-            raise Misconfigured(f"SUPABASE_DB_URL cannot be used: {str(exc).strip()}") from None
+            raise Misconfigured(f"SUPABASE_DB_URL cannot be used: {_one_line(exc)}") from None
         await asyncio.sleep(RETRY_SECONDS)
+
+
+def _one_line(exc: Exception) -> str:
+    return " ".join(str(exc).split())
 
 
 async def _elsewhere(request: Request) -> Response:

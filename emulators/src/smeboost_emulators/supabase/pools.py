@@ -3,10 +3,11 @@
 Rules of this room:
 
 - A connection is checked before it is lent, so a restart of PostgreSQL costs waiting requests some time and no error.
-- Who waits too long learns why: `DatabaseDown` when nobody answers, `PoolBusy` when everybody else is faster.
+- Who waits in vain learns why: `DatabaseDown` as soon as nobody answers, `PoolBusy` when others were faster too long.
 - Nothing is prepared on the server: a prepared statement outlives the schema it was made for.
 """
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -21,7 +22,9 @@ from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 
 Connection = AsyncConnection[TupleRow]
 CONNECT_TIMEOUT_SECONDS = 3
-RECONNECT_SECONDS = 2.0
+# The pool's own patience doubles its pauses up to minutes; giving up at once lets the next request try again.
+RECONNECT_SECONDS = 0.1
+WAIT_SECONDS = 0.5
 IDLE_SECONDS = 300.0
 
 
@@ -50,13 +53,13 @@ class Pool:
             min_size=1,
             max_size=settings.db_pool,
             open=False,
-            timeout=settings.db_pool_acquisition_timeout_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
             max_idle=IDLE_SECONDS,
             check=self._check,
             kwargs={"prepare_threshold": None},
             name=role,
         )
+        self._patience_seconds = settings.db_pool_acquisition_timeout_seconds
         self._purging = False
 
     async def open(self) -> None:
@@ -74,11 +77,7 @@ class Pool:
         Raises:
             DatabaseDown, PoolBusy: none could be had in time.
         """
-        try:
-            connection = await self._pool.getconn()
-        except PoolTimeout:
-            await self._explain()
-            raise PoolBusy from None
+        connection = await self._borrow()
         try:
             async with connection.transaction():
                 yield connection
@@ -103,7 +102,20 @@ class Pool:
         finally:
             self._purging = False
 
-    async def _explain(self) -> None:
+    async def _borrow(self) -> Connection:
+        """A connection of the pool; asked for again and again, because asking is what makes the pool reconnect."""
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            remaining = deadline - time.monotonic()
+            try:
+                return await self._pool.getconn(timeout=max(0.0, min(remaining, WAIT_SECONDS)))
+            except PoolTimeout:
+                if self._pool.get_stats().get("pool_size", 0) == 0:
+                    await self._require_database()
+                if remaining <= WAIT_SECONDS:
+                    raise PoolBusy from None
+
+    async def _require_database(self) -> None:
         try:
             connection = await AsyncConnection.connect(self.url)
         except OperationalError:

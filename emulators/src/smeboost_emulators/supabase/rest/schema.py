@@ -189,7 +189,7 @@ class SchemaCache:
             try:
                 await self._follow()
             except (psycopg.Error, DatabaseDown, PoolBusy) as exc:
-                log.warning("schema_listener_lost", error=str(exc).strip())
+                log.warning("schema_listener_lost", error=" ".join(str(exc).split()))
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _follow(self) -> None:
