@@ -21,6 +21,10 @@ class Computation:
         self.started = asyncio.Event()
         self.gate = gate
 
+    async def begun(self) -> None:
+        async with asyncio.timeout(5):
+            await self.started.wait()
+
     async def __call__(self) -> bytes:
         self.runs += 1
         value = b"value %d" % self.runs
@@ -63,7 +67,7 @@ async def test_processes_that_miss_together_compute_once(redis_settings: Callabl
             return set(await asyncio.gather(*(cache.get_or_compute("k", compute, ttl_seconds=60) for _ in range(20))))
 
     processes = [asyncio.create_task(process()) for _ in range(8)]
-    await compute.started.wait()
+    await compute.begun()
     gate.set()
     assert await asyncio.gather(*processes) == [{b"value 1"}] * 8
     assert compute.runs == 1
@@ -75,7 +79,7 @@ async def test_who_waited_long_enough_for_another_process_computes_anyway(redis_
     slow = Computation(gate)
     async with RedisClient(settings) as one, RedisClient(settings) as two:
         first = asyncio.create_task(Cache(one).get_or_compute("k", slow, ttl_seconds=60))
-        await slow.started.wait()
+        await slow.begun()
         impatient = Cache(two, wait_seconds=0.05)
         assert await impatient.get_or_compute("k", _constant(b"mine"), ttl_seconds=60) == b"mine"
         assert impatient.statistics().waits == 1
@@ -99,7 +103,7 @@ async def test_a_value_computed_before_an_invalidation_and_stored_after_it_is_ne
     gate = asyncio.Event()
     compute = Computation(gate)
     early = asyncio.create_task(cache.get_or_compute("k", compute, ttl_seconds=60, tags=["a"]))
-    await compute.started.wait()
+    await compute.begun()
     await cache.invalidate("a")
     gate.set()
     assert await early == b"value 1"
@@ -112,7 +116,7 @@ async def test_a_caller_after_an_invalidation_does_not_share_an_older_computatio
     gate = asyncio.Event()
     compute = Computation(gate)
     early = asyncio.create_task(cache.get_or_compute("k", compute, ttl_seconds=60, tags=["a"]))
-    await compute.started.wait()
+    await compute.begun()
     await cache.invalidate("a")
     late = await cache.get_or_compute("k", _constant(b"new"), ttl_seconds=60, tags=["a"])
     gate.set()
@@ -158,7 +162,7 @@ async def test_a_deleted_value_is_not_put_back_by_a_computation_under_way(cache:
     gate = asyncio.Event()
     compute = Computation(gate)
     early = asyncio.create_task(cache.get_or_compute("k", compute, ttl_seconds=60))
-    await compute.started.wait()
+    await compute.begun()
     await cache.delete("k")
     late = asyncio.create_task(cache.get_or_compute("k", _constant(b"new"), ttl_seconds=60))
     assert await late == b"new"
@@ -186,7 +190,7 @@ async def test_a_caller_who_gives_up_does_not_take_the_others_down(cache: Cache,
     gate = asyncio.Event()
     compute = Computation(gate)
     first = asyncio.create_task(cache.get_or_compute("k", compute, ttl_seconds=60))
-    await compute.started.wait()
+    await compute.begun()
     second = asyncio.create_task(cache.get_or_compute("k", compute, ttl_seconds=60))
 
     async def joined() -> bool:
@@ -215,9 +219,9 @@ async def test_a_computation_that_nobody_waits_for_is_cancelled_and_frees_its_le
         return b""
 
     only = asyncio.create_task(cache.get_or_compute("k", endless, ttl_seconds=60))
-    await started.wait()
-    only.cancel()
     async with asyncio.timeout(5):
+        await started.wait()
+        only.cancel()
         await cancelled.wait()
         assert await cache.get_or_compute("k", _constant(b"fine"), ttl_seconds=60) == b"fine"
     with pytest.raises(asyncio.CancelledError):

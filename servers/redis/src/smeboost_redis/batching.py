@@ -20,7 +20,7 @@ from smeboost_redis.client import Command, Part, RedisClient, Reply, Script, tra
 from smeboost_redis.settings import RedisSettings
 
 BATCH_COMMANDS_MAX = 128
-BATCHES_FLYING_MAX = 2
+BATCHES_FLYING_MAX = 1
 """While these are under way the next batch fills up."""
 WAITING_COMMANDS_MAX = 10_000
 

@@ -220,7 +220,7 @@ def _refused(exc: vendor.ResponseError) -> SmeBoostError:
     if text.startswith(("MISCONF", "NOREPLICAS", "BUSY ", "MASTERDOWN", "LOADING")):
         return StoreUnavailable("The Redis server does not accept this now.", hint=_quoted(text))
     if text.lower().startswith(("unknown command", "err unknown command")):
-        return NotSupported("This Redis server does not know the command.", hint="Redis 7 or Valkey 7.2 is the oldest.")
+        return NotSupported("This Redis server does not know the command.", hint="It needs Redis 7 or a Valkey.")
     return VendorRejected("The Redis server refused the command.", hint=_quoted(text))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from smeboost_shared.errors import InvalidInput
 
-from smeboost_redis.client import RedisClient, as_bytes, as_list, load_script
+from smeboost_redis.client import RedisClient, Reply, as_bytes, as_list, load_script
 from smeboost_redis.names import bounded_name, checked_namespace, own_prefix
 
 LIMIT = load_script("limit")
@@ -53,21 +53,9 @@ class RateLimiter:
             StoreUnavailable: the store did not decide; the caller chooses whether to let pass.
         """
         period = round(period_seconds * 1_000_000)
-        _check_numbers(limit, period, cost)
-        allowed, level, now = as_list(
-            await self._client.run(LIMIT, [self._bucket(key, limit, period)], [limit, period, cost])
-        )
-        level, now = int(as_bytes(level)), int(as_bytes(now))
-        # One request weighs `period` units, and the bucket leaks `limit` units a microsecond.
-        overflow = 0 if allowed == 1 else level + (cost - limit) * period
-        return Decision(
-            allowed=allowed == 1,
-            limit=limit,
-            remaining=(limit * period - level) // period,
-            retry_after_seconds=math.ceil(overflow / limit) / 1e6,
-            reset_after_seconds=math.ceil(level / limit) / 1e6,
-            checked_at=now / 1e6,
-        )
+        check_numbers(limit, period, cost)
+        reply = await self._client.run(LIMIT, [self._bucket(key, limit, period)], [limit, period, cost])
+        return decision_of(reply, limit=limit, period=period, cost=cost)
 
     async def reset(self, key: str, *, limit: int, period_seconds: float) -> None:
         """Give `key` its whole allowance of this policy back."""
@@ -78,7 +66,24 @@ class RateLimiter:
         return f"{self._prefix}{{{bounded_name(key)}}}:{limit}/{period}"
 
 
-def _check_numbers(limit: int, period: int, cost: int) -> None:
+def decision_of(reply: Reply, *, limit: int, period: int, cost: int) -> Decision:
+    """What the script's reply means; `period` in microseconds."""
+    allowed, level, now = as_list(reply)
+    level, now = int(as_bytes(level)), int(as_bytes(now))
+    # One request weighs `period` units, and the bucket leaks `limit` units a microsecond.
+    overflow = 0 if allowed == 1 else level + (cost - limit) * period
+    return Decision(
+        allowed=allowed == 1,
+        limit=limit,
+        remaining=(limit * period - level) // period,
+        retry_after_seconds=math.ceil(overflow / limit) / 1e6,
+        reset_after_seconds=math.ceil(level / limit) / 1e6,
+        checked_at=now / 1e6,
+    )
+
+
+def check_numbers(limit: int, period: int, cost: int) -> None:
+    """Raise `InvalidInput` unless a limiter can work with these; `period` in microseconds."""
     if limit < 1 or period < 1_000:
         raise InvalidInput("A rate limit needs a limit of at least 1 and a period of at least 1 ms.")
     if not 0 <= cost <= limit:

@@ -189,6 +189,10 @@ class Sessions:
         keys = [self._key(session_id), self._index(tag)]
         return _outcome(session_id, await self._client.run(FIND, keys, [session_id, action, *pairs]))[1]
 
+    def key_of(self, session_id: str) -> str | None:
+        """Where the session with this id lies, or None when it is no session's id."""
+        return None if _tag_of(session_id) is None else self._key(session_id)
+
     def _key(self, session_id: str) -> str:
         tag, _, rest = session_id.partition(".")
         return f"{self._prefix}:{{{tag}}}:session:{rest}"
