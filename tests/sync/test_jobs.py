@@ -13,7 +13,7 @@ import pytest
 from smeboost_shared.errors import InvalidInput, StoreUnavailable
 from smeboost_sync.jobs import Jobs
 from smeboost_sync.models import Job, JobState
-from smeboost_sync.queue import install_queue
+from smeboost_sync.job_queue import install_queue
 from smeboost_sync.settings import JobSettings
 from smeboost_sync.worker import Ended, Handler, Worker
 

@@ -20,7 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from smeboost_shared.errors import ErrorBody, StoreUnavailable
 
 from smeboost_sync.models import Job, JobState, Step
-from smeboost_sync.queue import queries_on
+from smeboost_sync.job_queue import queries_on
 from smeboost_sync.settings import JobSettings
 
 ENTRYPOINT = "job"
