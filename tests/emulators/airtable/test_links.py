@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from smeboost_emulators.testing.airtable import AirtableEmulator, running_emulator
 
@@ -122,7 +122,7 @@ def test_both_sides_name_each_other_after_any_changes(emulator: AirtableEmulator
         assert_in_step(client)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(steps=STEPS, more=STEPS)
 def test_what_is_opened_again_is_what_was_closed(steps: list[Any], more: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
