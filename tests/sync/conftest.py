@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from smeboost_emulators.supabase.bootstrap import bootstrap
-from smeboost_sync.jobs import Jobs
 from smeboost_sync.job_queue import install_queue
+from smeboost_sync.jobs import Jobs
 from smeboost_sync.settings import JobSettings
 
 MIGRATIONS = Path(__file__).parents[2] / "supabase" / "migrations"

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from smeboost_shared.errors import InvalidInput, StoreUnavailable
+from smeboost_sync.job_queue import install_queue
 from smeboost_sync.jobs import Jobs
 from smeboost_sync.models import Job, JobState
-from smeboost_sync.job_queue import install_queue
 from smeboost_sync.settings import JobSettings
 from smeboost_sync.worker import Ended, Handler, Worker
 

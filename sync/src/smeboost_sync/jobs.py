@@ -19,8 +19,8 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from smeboost_shared.errors import ErrorBody, StoreUnavailable
 
-from smeboost_sync.models import Job, JobState, Step
 from smeboost_sync.job_queue import queries_on
+from smeboost_sync.models import Job, JobState, Step
 from smeboost_sync.settings import JobSettings
 
 ENTRYPOINT = "job"

@@ -18,9 +18,9 @@ from pgqueuer.types import Channel
 from smeboost_shared.errors import NotSupported, SmeBoostError, StoreUnavailable
 from smeboost_shared.logs import get_logger
 
+from smeboost_sync.job_queue import CHANNEL, connect_worker, worker_queries_on
 from smeboost_sync.jobs import ENTRYPOINT, Jobs
 from smeboost_sync.models import Job, JobState
-from smeboost_sync.job_queue import CHANNEL, connect_worker, worker_queries_on
 from smeboost_sync.settings import JobSettings
 
 RECONNECT_SECONDS_MAX = 5.0
