@@ -169,3 +169,11 @@ def test_an_unknown_path_is_not_found(http):
 
 def test_health_needs_no_key(http):
     assert http.get("/healthz", headers={"apikey": ""}).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("path", ["/rest/v1/things", "/auth/v1/user", "/storage/v1/x", "/healthz", "/nowhere"])
+def test_a_method_that_nobody_knows_is_refused_as_json(http, path):
+    answer = http.request("PROPFIND", path)
+
+    assert answer.status_code == 405
+    assert answer.json()["message"]

@@ -14,6 +14,7 @@ import psycopg
 from smeboost_shared.errors import Misconfigured, StoreUnavailable
 from smeboost_shared.logs import get_logger
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -28,7 +29,7 @@ from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_emulators.supabase.keys import load_keyring, make_api_keys
 from smeboost_emulators.supabase.passwords import Passwords
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
-from smeboost_emulators.supabase.rest.routes import rest_routes
+from smeboost_emulators.supabase.rest.routes import method_not_allowed, rest_routes
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.service import RestService
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
@@ -119,7 +120,7 @@ def create_app(auth: AuthService, rest: RestService, keys: ApiKeys) -> Starlette
             ),
             Middleware(RequireApiKey, keys=keys),
         ],
-        exception_handlers={Exception: _bug},
+        exception_handlers={HTTPException: _refused, Exception: _bug},
     )
 
 
@@ -156,6 +157,15 @@ async def _elsewhere(request: Request) -> Response:
         message = f"/{first} is not supported by this backend"
         return JSONResponse({"code": "not_supported", "message": message}, 501)
     return JSONResponse({"message": "no Route matched with those values"}, 404)
+
+
+async def _refused(request: Request, exc: Exception) -> Response:
+    """What the router refuses (a method that no service knows), as JSON like everything else."""
+    status = exc.status_code if isinstance(exc, HTTPException) else 400
+    if request.url.path.startswith("/rest/v1/") and status == 405:
+        return method_not_allowed(request.method)
+    message = exc.detail if isinstance(exc, HTTPException) else "Bad request"
+    return JSONResponse({"code": status, "message": message, "msg": message}, status)
 
 
 async def _bug(request: Request, exc: Exception) -> Response:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvloop
 from pydantic import SecretStr
-from smeboost_shared.errors import Misconfigured, SmeBoostError
+from smeboost_shared.errors import SmeBoostError
 from smeboost_shared.logs import configure_logs
 from smeboost_shared.settings import load
 
@@ -43,8 +43,6 @@ def _settings(options: argparse.Namespace) -> SupabaseBackendSettings:
     settings = load(SupabaseBackendSettings, **given)
     if settings.db_url is None and settings.data_dir is None:
         return load(SupabaseBackendSettings, **given, data_dir=str(DEFAULT_DATA_DIR))
-    if not settings.schemas:
-        raise Misconfigured("PGRST_DB_SCHEMAS names no schema; set it to e.g. public")
     return settings
 
 

@@ -84,6 +84,13 @@ class SupabaseBackendSettings(Settings):
             raise ValueError(f"must have at least {JWT_SECRET_MIN_LENGTH} characters")
         return secret
 
+    @field_validator("db_schemas")
+    @classmethod
+    def _at_least_one(cls, names: str) -> str:
+        if not names.replace(",", " ").split():
+            raise ValueError("names no schema; set it to e.g. public")
+        return names
+
     @property
     def jwt_secret(self) -> SecretStr | None:
         """The HS256 secret, whichever name it came under."""
