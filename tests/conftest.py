@@ -15,7 +15,7 @@ settings.load_profile("house")
 pytest_plugins = [
     "smeboost_emulators.testing.stores",
     "smeboost_emulators.testing.airtable",
-    "smeboost_emulators.testing.supabase",
+    "smeboost_emulators.testing.supabase_backend",
     "smeboost_emulators.testing.bedrock",
 ]
 

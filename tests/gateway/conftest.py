@@ -21,7 +21,7 @@ from smeboost_bedrock.settings import BedrockSettings
 from smeboost_cli.migrations import apply_migrations
 from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, running_emulator, small_seed
 from smeboost_emulators.testing.bedrock import BedrockEmulator
-from smeboost_emulators.testing.supabase import StartBackend, SupabaseBackend
+from smeboost_emulators.testing.supabase_backend import StartBackend, SupabaseBackend
 from smeboost_gateway.serving import uvicorn_config
 from smeboost_gateway.settings import GatewaySettings
 from smeboost_redis.settings import RedisSettings

@@ -11,15 +11,15 @@ import pytest
 COMMAND = [sys.executable, "-m", "smeboost_emulators", "bedrock", "--host", "127.0.0.1", "--port"]
 
 
-@pytest.mark.parametrize(("stop", "status"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
-def test_process_announces_its_address_and_stops_on_a_signal(stop: signal.Signals, status: int):
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_process_announces_its_address_and_stops_on_a_signal(stop: signal.Signals):
     with subprocess.Popen([*COMMAND, "0"], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = process.stderr.readline().strip()
         assert line.startswith("listening on http://127.0.0.1:")
         assert httpx.get(f"{line.removeprefix('listening on ')}/healthz").status_code == 200
         process.send_signal(stop)
-        assert process.wait(5) == status
+        assert process.wait(5) == 0
         assert process.stderr.read() == ""
 
 

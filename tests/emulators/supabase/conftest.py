@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
-from smeboost_emulators.testing.supabase import SupabaseBackend
+from smeboost_emulators.testing.supabase_backend import SupabaseBackend
 
 from supabase import AsyncClient, AsyncClientOptions, Client, ClientOptions, acreate_client, create_client
 

@@ -10,8 +10,8 @@ from smeboost_shared.logs import configure_logs
 from smeboost_emulators.airtable.app import create_app
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.running import AnnouncingServer, bind, url_of
 from smeboost_emulators.airtable.store import Store
+from smeboost_emulators.listening import AnnouncingServer, bind, url_of
 
 
 def main(argv: list[str]) -> int:

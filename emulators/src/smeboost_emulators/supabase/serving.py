@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 from smeboost_shared.errors import Misconfigured, StoreUnavailable
 
+from smeboost_emulators.listening import bind, url_of
 from smeboost_emulators.stores.postgres import running_postgres
 from smeboost_emulators.supabase.api_keys import ApiKeys
 from smeboost_emulators.supabase.app import open_backend
@@ -17,7 +18,6 @@ from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 
 GRACE_SECONDS = 3
 POLL_SECONDS = 0.005
-BACKLOG = 512
 KEEP_ALIVE_SECONDS = 30
 
 
@@ -58,7 +58,6 @@ async def serving(
             access_log=False,
             lifespan="off",
             ws="none",
-            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
@@ -70,9 +69,7 @@ async def serving(
             if task.done():
                 raise StoreUnavailable("the HTTP server did not start")
             await asyncio.sleep(POLL_SECONDS)
-        name, number = listener.getsockname()[:2]
-        shown = f"[{name}]" if ":" in name else name
-        yield Served(f"http://{shown}:{number}", database_url, backend.keys, ended)
+        yield Served(url_of(listener), database_url, backend.keys, ended)
 
 
 async def _database(stack: AsyncExitStack, settings: SupabaseBackendSettings) -> str:
@@ -97,13 +94,7 @@ async def _stop(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, or asyncio does not see that it is and leaves Nagle's delay on: 40 ms an answer.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        return bind(host, port)
     except OSError as exc:
-        listener.close()
         raise Misconfigured(f"cannot listen on {host}:{port}: {exc.strerror}; choose another --port") from None
-    return listener

@@ -1,6 +1,5 @@
 """Pytest fixtures and a small seed for tests that need an Airtable."""
 
-import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ import pytest
 from smeboost_emulators.airtable.app import create_app
 from smeboost_emulators.airtable.command import open_emulator
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
-from smeboost_emulators.airtable.running import AnnouncingServer, bind, url_of
+from smeboost_emulators.listening import served_in_thread
 
 TOKEN = "patEmulatorTests0." + "0123456789abcdef" * 4  # opens nothing but a test's own emulator
-START_SECONDS = 5
 Seed = dict[str, Any]
 
 
@@ -64,30 +62,8 @@ def running_emulator(
     emulator = open_emulator(EmulatorOptions(**knobs), None, data)
     if seed is not None and not emulator.state.bases:
         emulator.add_seed(msgspec.json.encode(seed))
-    url, stop = _serve(emulator)
-    try:
+    with served_in_thread(create_app(emulator)) as (url, stop):
         yield AirtableEmulator(url, TOKEN, emulator, stop)
-    finally:
-        stop()
-
-
-def _serve(emulator: Emulator) -> tuple[str, Callable[[], None]]:
-    ready = threading.Event()
-    listener = bind("127.0.0.1", 0)
-    url = url_of(listener)
-    server = AnnouncingServer(create_app(emulator), ready.set)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="airtable-emulator")
-
-    def stop() -> None:
-        server.should_exit = True
-        thread.join(2 * START_SECONDS)
-        listener.close()
-
-    thread.start()
-    if not ready.wait(START_SECONDS):
-        stop()
-        raise TimeoutError(f"the emulator was not ready within {START_SECONDS} s")
-    return url, stop
 
 
 def small_seed() -> Seed:

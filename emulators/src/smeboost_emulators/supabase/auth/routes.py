@@ -20,7 +20,7 @@ from smeboost_emulators.supabase.auth.errors import (
     not_supported,
     oauth_response,
 )
-from smeboost_emulators.supabase.auth.profile import Profile
+from smeboost_emulators.supabase.auth.own_account import Profile
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.auth.signin import SignIn
 from smeboost_emulators.supabase.bodies import BodyTooLarge

@@ -1,14 +1,17 @@
-"""Serving the emulator with uvicorn, in this thread until a signal, or in a thread of its own."""
+"""Serving an emulator with uvicorn: in this thread until a signal, or in a thread of its own."""
 
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 SHUTDOWN_SECONDS = 5
+START_SECONDS_MAX = 5
 BACKLOG = 2_048
 
 
@@ -19,8 +22,16 @@ def bind(host: str, port: int) -> socket.socket:
         OSError: the port is taken or the host is not ours.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
-    listener.setblocking(False)
+    # Named as TCP, or asyncio does not see that it is and leaves Nagle's delay on: 40 ms an answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 
@@ -62,3 +73,29 @@ class AnnouncingServer(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+
+
+@contextmanager
+def served_in_thread(app: ASGIApp) -> Generator[tuple[str, Callable[[], None]]]:
+    """The URL of `app`, served on a free port for as long as the context is open, and a function that stops it early.
+
+    Raises:
+        TimeoutError: it was not ready in time.
+    """
+    ready = threading.Event()
+    listener = bind("127.0.0.1", 0)
+    server = AnnouncingServer(app, ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="emulator")
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join(SHUTDOWN_SECONDS + START_SECONDS_MAX)
+        listener.close()
+
+    thread.start()
+    try:
+        if not ready.wait(START_SECONDS_MAX):
+            raise TimeoutError(f"the emulator was not ready within {START_SECONDS_MAX} s")
+        yield url_of(listener), stop
+    finally:
+        stop()
