@@ -201,7 +201,7 @@ async def test_a_request_id_is_kept_when_it_is_one_and_made_when_it_is_not(gatew
     kept = await gateway.http.get("/healthz", headers={"X-Request-Id": "trace-0123456789"})
     assert kept.headers["x-request-id"] == "trace-0123456789"
     made = await gateway.http.get("/healthz", headers={"X-Request-Id": "no spaces <allowed>"})
-    assert re.fullmatch(r"[0-9a-f]{16}", made.headers["x-request-id"])
+    assert re.fullmatch(r"[0-9a-f]{20,}", made.headers["x-request-id"])
 
 
 async def test_every_answer_carries_the_security_headers(gateway):

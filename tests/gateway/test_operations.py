@@ -1,6 +1,9 @@
 """Running it: health, numbers, pages, the document, remote servers, a store that goes away."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,6 @@ from openapi_pydantic import OpenAPI
 from prometheus_client.parser import text_string_to_metric_families
 from smeboost_emulators.stores.process import free_port
 from smeboost_emulators.stores.valkey import running_valkey
-from smeboost_gateway.serving import run
 from smeboost_redis.settings import RedisSettings
 from smeboost_shared.settings import load
 
@@ -109,22 +111,33 @@ async def test_a_store_that_is_gone_is_said_so_and_found_again(start_gateway, tm
         assert (await gateway.ask("GET", PRODUCTS)).status_code == 200
 
 
-def test_a_missing_setting_is_one_line_and_status_2(monkeypatch, capsys):
-    for name in ("SMEBOOST_JWT_SECRET", "REDIS_URL"):
-        monkeypatch.delenv(name, raising=False)
-    assert run([]) == 2
-    assert "REDIS_URL" in capsys.readouterr().err
+def start(**variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smeboost_gateway"],
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
 
-def test_a_short_secret_is_refused_with_the_way_to_make_one(monkeypatch, capsys):
-    monkeypatch.setenv("SMEBOOST_JWT_SECRET", "short")
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
-    monkeypatch.setenv("AIRTABLE_API_KEY", "pat")
-    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:1")
-    monkeypatch.setenv("SUPABASE_KEY", "key")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    assert run([]) == 2
-    error = capsys.readouterr().err
-    assert "SMEBOOST_JWT_SECRET" in error
-    assert "openssl rand" in error
-    assert "short" not in error.replace("shorter", "")
+def test_a_missing_setting_is_one_line_and_status_2():
+    ended = start()
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "REDIS_URL" in ended.stderr
+
+
+def test_a_short_secret_is_refused_with_the_way_to_make_one():
+    ended = start(
+        SMEBOOST_JWT_SECRET="too-little",
+        REDIS_URL="redis://127.0.0.1:1",
+        AIRTABLE_API_KEY="pat",
+        SUPABASE_URL="http://127.0.0.1:1",
+        SUPABASE_KEY="key",
+        AWS_REGION="us-east-1",
+    )
+    assert ended.returncode == 2
+    assert "SMEBOOST_JWT_SECRET" in ended.stderr
+    assert "openssl rand" in ended.stderr
+    assert "too-little" not in ended.stderr

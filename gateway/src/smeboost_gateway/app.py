@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from smeboost_redis.admission import Admission
 from smeboost_redis.batching import BatchingClient
 from smeboost_redis.cache import Cache
 from smeboost_redis.limits import RateLimiter
@@ -15,7 +16,7 @@ from starlette.routing import Route
 from smeboost_gateway.airtable_routes import AirtableRoutes
 from smeboost_gateway.callpath import CallPath, Permission, ResponseCache, ToolCall
 from smeboost_gateway.edge import Edge, SizeLimits
-from smeboost_gateway.gate import Gate
+from smeboost_gateway.gate import PERIOD_SECONDS, SESSION_FIELDS, Gate
 from smeboost_gateway.health import HealthRoutes
 from smeboost_gateway.identity import AccessTokens
 from smeboost_gateway.login_routes import LoginRoutes
@@ -36,7 +37,14 @@ def create_app(settings: GatewaySettings) -> Starlette:
     store = BatchingClient(settings.redis)
     sessions = Sessions(store, "gateway-sessions", grace_seconds=settings.refresh_grace_seconds)
     tokens = AccessTokens(settings)
-    gate = Gate(settings, tokens, sessions, RateLimiter(store, "gateway-limits"))
+    admission = Admission(
+        store,
+        sessions,
+        limit=settings.requests_per_minute,
+        period_seconds=PERIOD_SECONDS,
+        fields=SESSION_FIELDS,
+    )
+    gate = Gate(settings, tokens, admission, RateLimiter(store, "gateway-limits"))
     tools = Tools(settings)
     path = CallPath(
         [
@@ -53,7 +61,6 @@ def create_app(settings: GatewaySettings) -> Starlette:
         allowed_origins=list(settings.allowed_origins),
     )
     operations: list[AnyOperation] = [
-        # The router tries them in this order, and records are what is asked for most.
         *AirtableRoutes(path, settings).operations(),
         *LoginRoutes(settings, tokens, sessions, gate, tools).operations(),
         *HealthRoutes(settings, store, tools, metrics).operations(),

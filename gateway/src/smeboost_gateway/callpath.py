@@ -199,9 +199,9 @@ class ToolCall:
 
 
 def _key(call: Call) -> str:
-    view = (call.identity.workspace_id, call.identity.role, call.server, call.tool)
-    arguments = msgspec.json.encode(call.arguments, order="sorted")
-    return hashlib.sha256(msgspec.json.encode(view) + arguments).hexdigest()
+    """What everybody who sees the same, and asks the same, has in common."""
+    view = (call.identity.workspace_id, call.identity.role, call.server, call.tool, call.arguments)
+    return hashlib.sha256(msgspec.json.encode(view, order="sorted")).hexdigest()
 
 
 def _etag(body: bytes) -> bytes:

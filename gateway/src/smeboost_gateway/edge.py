@@ -6,6 +6,7 @@
   client declares is believed only when it is too large.
 """
 
+import itertools
 import re
 import secrets
 import time
@@ -29,6 +30,10 @@ SECURITY_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 ]
+
+PROCESS = secrets.token_hex(6).encode()
+NUMBERS = itertools.count()
+"""A request id is a random name of the process and a number: unique, and no secret."""
 
 log = get_logger("gateway")
 
@@ -71,7 +76,9 @@ class Edge:
 
 def _request_id(scope: Scope) -> bytes:
     given = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
-    return given if given is not None and REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+    if given is not None and REQUEST_ID.fullmatch(given):
+        return given
+    return b"%s%08x" % (PROCESS, next(NUMBERS))
 
 
 def _route(scope: MutableMapping[str, Any]) -> str:

@@ -1,46 +1,53 @@
 """The first two steps of every request that is not public: who is it, and how often.
 
 The access token is checked here; whether its session still lives and whether its allowance is used up are asked of
-the store, both at the same time. Nothing is let through when the store cannot answer.
+the store, in one command. Nothing is let through when the store cannot answer.
 """
 
 import asyncio
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from smeboost_redis.admission import Admission
 from smeboost_redis.limits import Decision, RateLimiter
-from smeboost_redis.sessions import Session, Sessions
+from smeboost_redis.sessions import Session
 from smeboost_shared.errors import NotAuthenticated, RateLimited
 
-from smeboost_gateway.identity import AccessTokens, Claims, Identity, Role
+from smeboost_gateway.identity import AccessTokens, Identity, Role
 from smeboost_gateway.settings import GatewaySettings
 
 PERIOD_SECONDS = 60.0
 AUTHORIZATION_CHARACTERS_MAX = 4096
+SESSION_FIELDS = ("email", "role", "workspace_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class Pass:
     """Somebody may pass; `decision` is what is left of their allowance."""
 
     identity: Identity
     decision: Decision
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> list[tuple[bytes, bytes]]:
         """The allowance, for the answer (the fields of draft-ietf-httpapi-ratelimit-headers, version 3)."""
-        return _allowance(self.decision)
+        return [
+            (b"ratelimit-limit", b"%d" % self.decision.limit),
+            (b"ratelimit-remaining", b"%d" % self.decision.remaining),
+            (b"ratelimit-reset", b"%d" % math.ceil(self.decision.reset_after_seconds)),
+        ]
 
 
 class Gate:
     """Admits requests by their `Authorization` header."""
 
     def __init__(
-        self, settings: GatewaySettings, tokens: AccessTokens, sessions: Sessions, limiter: RateLimiter
+        self, settings: GatewaySettings, tokens: AccessTokens, admission: Admission, limiter: RateLimiter
     ) -> None:
-        self._settings, self._tokens, self._sessions, self._limiter = settings, tokens, sessions, limiter
+        self._settings, self._tokens, self._admission, self._limiter = settings, tokens, admission, limiter
 
-    async def admit(self, authorization: str | None) -> Admission:
+    async def admit(self, authorization: str | None) -> Pass:
         """Identity, then rate limit.
 
         Raises:
@@ -50,15 +57,11 @@ class Gate:
             StoreUnavailable: the session cannot be looked up now.
         """
         claims = self._tokens.verify(_bearer(authorization))
-        session, decision = await asyncio.gather(
-            self._sessions.read_by_id(claims.session_id),
-            self._limiter.check(
-                claims.session_id, limit=self._settings.requests_per_minute, period_seconds=PERIOD_SECONDS
-            ),
-        )
-        identity = _identity(session, claims)
-        _refuse_surplus(decision, "Too many requests in this session.")
-        return Admission(identity, decision)
+        admitted = await self._admission.check(claims.session_id)
+        if admitted is None or admitted.user_id != claims.user_id:
+            raise NotAuthenticated("The session has ended.", hint="Log in again.")
+        _refuse_surplus(admitted.decision, "Too many requests in this session.")
+        return Pass(_identity(claims.session_id, admitted.user_id, admitted.data), admitted.decision)
 
     async def admit_login(self, address: str, email: str) -> None:
         """Count an attempt to log in, by address and by e-mail.
@@ -92,26 +95,24 @@ def _bearer(authorization: str | None) -> str:
     return token.strip()
 
 
-def _identity(session: Session | None, claims: Claims) -> Identity:
-    if session is None or session.user_id != claims.user_id:
-        raise NotAuthenticated("The session has ended.", hint="Log in again.")
-    return identity_of(session)
-
-
 def identity_of(session: Session) -> Identity:
     """Who a session belongs to, as it was found when it began."""
+    return _identity(session.session_id, session.user_id, session.data)
+
+
+def _identity(session_id: str, user_id: str, data: Mapping[str, str]) -> Identity:
     return Identity(
-        user_id=session.user_id,
-        email=session.data["email"],
-        role=Role(session.data["role"]),
-        workspace_id=session.data["workspace_id"],
-        session_id=session.session_id,
+        user_id=user_id,
+        email=data["email"],
+        role=Role(data["role"]),
+        workspace_id=data["workspace_id"],
+        session_id=session_id,
     )
 
 
 def session_data(email: str, role: Role, workspace_id: str) -> Mapping[str, str]:
     """What `identity_of` finds again."""
-    return {"email": email, "role": role.value, "workspace_id": workspace_id}
+    return dict(zip(SESSION_FIELDS, (email, role.value, workspace_id), strict=True))
 
 
 def _refuse_surplus(decision: Decision, message: str) -> None:
@@ -119,11 +120,3 @@ def _refuse_surplus(decision: Decision, message: str) -> None:
         raise RateLimited(
             message, hint="Wait as Retry-After says.", retry_after_seconds=max(decision.retry_after_seconds, 0.001)
         )
-
-
-def _allowance(decision: Decision) -> dict[str, str]:
-    return {
-        "RateLimit-Limit": str(decision.limit),
-        "RateLimit-Remaining": str(decision.remaining),
-        "RateLimit-Reset": str(-int(-decision.reset_after_seconds // 1)),
-    }

@@ -23,12 +23,12 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.types import CallToolRequestParams, ListToolsRequest, TextContent
 from smeboost_shared.errors import NotAuthenticated, NotFound, SmeBoostError
 from smeboost_shared.toolkit import failed, is_read_only, skip_hidden_listing
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from smeboost_gateway.callpath import Answer, Call, CallPath
 from smeboost_gateway.gate import Gate
 from smeboost_gateway.identity import Identity, Role
+from smeboost_gateway.parsing import header
 from smeboost_gateway.policy import SERVER_NAMES, ServerName, ToolForbidden, UnknownTool, permits
 from smeboost_gateway.tools import Tools
 
@@ -171,8 +171,8 @@ class McpEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Every HTTP request is admitted, whatever messages it carries."""
-        admission = await self._gate.admit(Headers(scope=scope).get("authorization"))
-        scope["user"] = AuthenticatedUser(_token(admission.identity))
+        admitted = await self._gate.admit(header(scope, b"authorization"))
+        scope["user"] = AuthenticatedUser(_token(admitted.identity))
         await self._app(scope, receive, send)
 
 

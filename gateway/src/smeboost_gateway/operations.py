@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from smeboost_gateway.gate import Gate
 from smeboost_gateway.identity import Identity
-from smeboost_gateway.parsing import read_body, read_query
+from smeboost_gateway.parsing import header, read_body, read_query
 from smeboost_gateway.settings import GatewaySettings
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -85,10 +85,10 @@ class Resource:
         """Admit, check, handle."""
         operation = self._operations["GET" if scope["method"] == "HEAD" else scope["method"]]
         request = Request(scope, receive)
-        admission = None if operation.public else await self._gate.admit(request.headers.get("authorization"))
-        response = await operation.handler(await self._ask(operation, request, admission and admission.identity))
-        if admission is not None:
-            response.headers.update(admission.headers())
+        admitted = None if operation.public else await self._gate.admit(header(scope, b"authorization"))
+        response = await operation.handler(await self._ask(operation, request, admitted and admitted.identity))
+        if admitted is not None:
+            response.raw_headers.extend(admitted.headers())
         await response(scope, receive, send)
 
     async def _ask(self, operation: AnyOperation, request: Request, caller: Identity | None) -> Ask[Any, Any]:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -10,11 +11,21 @@ from pydantic import BaseModel, ValidationError
 from smeboost_shared.errors import FieldProblem, InvalidInput, MalformedRequest, UnsupportedMediaType
 from smeboost_shared.toolkit import field_problems
 from starlette.requests import Request
+from starlette.types import Scope
 
 from smeboost_gateway.settings import GatewaySettings
 
 PARAMETERS_MAX = 100
+QUERIES_KEPT_MAX = 1000
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of this (lower case) name."""
+    for found, value in scope["headers"]:
+        if found == name:
+            return value.decode("latin-1")
+    return None
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
@@ -24,7 +35,13 @@ def read_query(request: Request, model: type[Model]) -> Model:
         InvalidInput: an unknown, repeated or wrong parameter.
         MalformedRequest: the query is not readable.
     """
-    given = _parameters(request.scope["query_string"])
+    return _read_query(request.scope["query_string"], model)
+
+
+@lru_cache(maxsize=QUERIES_KEPT_MAX)
+def _read_query(query: bytes, model: type[Model]) -> Model:
+    """The same few questions come again and again, and their models are frozen. What is refused is not kept."""
+    given = _parameters(query)
     known = model.model_fields
     values: dict[str, Any] = {}
     problems: list[FieldProblem] = []

@@ -1,9 +1,9 @@
 """A client for a process that asks for many small things at once: it sends them together.
 
 Most of the cost of a small command is in the vendor's client and the sockets, not in the server. Commands that are
-asked for while others are under way therefore travel as one pipeline; a lone command leaves at once and waits for
-nobody. Each command keeps its own reply and its own error. There is no order between two commands that were not
-awaited one after the other, as with any pool of connections.
+asked for while a batch is under way therefore travel together as the next one; a lone command leaves at once. All
+batches take one connection, so a command that blocks, or a script that runs long, does not belong here. Each command
+keeps its own reply and its own error, and commands are carried out in the order in which they were asked for.
 """
 
 import asyncio
@@ -14,14 +14,13 @@ from typing import cast
 
 import hiredis
 from redis import exceptions as vendor
+from redis.asyncio.connection import AbstractConnection
 from smeboost_shared.errors import SmeBoostError, StoreUnavailable
 
 from smeboost_redis.client import Command, Part, RedisClient, Reply, Script, translated
 from smeboost_redis.settings import RedisSettings
 
 BATCH_COMMANDS_MAX = 128
-BATCHES_FLYING_MAX = 1
-"""While these are under way the next batch fills up."""
 WAITING_COMMANDS_MAX = 10_000
 
 Waiting = tuple[Command, "asyncio.Future[Reply]"]
@@ -36,6 +35,7 @@ class BatchingClient(RedisClient):
         self._waiting: list[Waiting] = []
         self._flying: set[asyncio.Task[None]] = set()
         self._departing = False
+        self._line: AbstractConnection | None = None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -44,6 +44,9 @@ class BatchingClient(RedisClient):
         if self._users == 1:
             while self._flying:
                 await asyncio.wait(self._flying)
+            if self._line is not None:
+                await self._line.disconnect()
+                self._line = None
         await super().__aexit__(kind, error, trace)
 
     async def execute(self, *command: Part, repeatable: bool = False) -> Reply:
@@ -74,7 +77,7 @@ class BatchingClient(RedisClient):
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Reply] = loop.create_future()
         self._waiting.append((command, reply))
-        if not self._departing and len(self._flying) < BATCHES_FLYING_MAX:
+        if not self._departing and not self._flying:
             self._departing = True
             loop.call_soon(self._depart)
         return reply
@@ -97,8 +100,6 @@ class BatchingClient(RedisClient):
         failure: SmeBoostError = StoreUnavailable("The command was given up.")
         try:
             await self._exchange(batch)
-        except TimeoutError as exc:
-            failure = translated(exc)
         except (vendor.RedisError, OSError) as exc:
             failure = translated(exc)
         finally:
@@ -111,22 +112,36 @@ class BatchingClient(RedisClient):
         A connection on which anything went wrong is closed by the vendor's client, so that no reply of it is
         ever taken for another command's.
         """
-        pool = self._opened().connection_pool
-        connection = await pool.get_connection()
+        connection = await self._connected()
         try:
             async with asyncio.timeout(self.settings.read_timeout_seconds):
                 await connection.send_packed_command([_packed(command) for command, _ in batch])
                 for _, reply in batch:
                     try:
-                        # The wait is bounded above, once for the batch.
                         _settle(reply, cast(object, await connection.read_response(timeout=math.inf)))
                     except vendor.ResponseError as exc:
                         _settle(reply, exc)
         except BaseException:
-            await connection.disconnect()
+            self._line = None
+            await connection.disconnect(nowait=True)
             raise
-        finally:
-            await pool.release(connection)
+
+    async def _connected(self) -> AbstractConnection:
+        """The one connection that all batches take, made again when it broke."""
+        line = self._line
+        # Nothing is awaited from the server now: what can be read would be the end, or the rest of something.
+        if line is not None and line.is_connected and not await line.can_read():
+            return line
+        if line is not None:
+            self._line = None
+            await line.disconnect(nowait=True)
+        connection = self._opened().connection_pool.make_connection()
+        # Waits are bounded once for a batch, which costs less than bounding each write and each read.
+        connection.socket_timeout = None
+        async with asyncio.timeout(self.settings.connect_timeout_seconds):
+            await connection.connect()
+        self._line = connection
+        return connection
 
 
 def _packed(command: Command) -> bytes:
