@@ -114,7 +114,7 @@ def test_the_ready_file_has_all_that_a_script_needs_and_only_its_owner_reads_it(
     }
     assert stat.S_IMODE(demo.ready_file.stat().st_mode) == 0o600
     assert {user["role"] for user in ready["users"]} == {"admin", "editor", "viewer"}
-    assert {"gateway", "airtable", "supabase", "bedrock", "postgres", "redis"} <= set(ready["pids"])
+    assert {"gateway", "worker", "airtable", "supabase", "bedrock", "postgres", "redis"} == set(ready["pids"])
     running = {process.pid for process in demo.family()}
     assert set(ready["pids"].values()) <= running
 
@@ -171,6 +171,18 @@ def test_the_start_screen_shows_links_log_ins_and_what_to_paste(demo: Demo) -> N
     }
 
 
+def test_the_worker_writes_what_is_more_than_one_batch(demo: Demo) -> None:
+    headers = {"Authorization": f"Bearer {demo.login('editor')}"}
+    with httpx2.Client(base_url=demo.ready["gateway_url"], headers=headers, timeout=15) as client:
+        base = client.get("/api/airtable/bases").json()["bases"][0]["id"]
+        records = [{"fields": {"Name": f"Town {number}"}} for number in range(25)]
+        accepted = client.post(f"/api/airtable/records/{base}/Cities", json={"records": records})
+        assert accepted.status_code == 202, accepted.text
+        where = accepted.headers["location"]
+        wait_for(lambda: client.get(where).json()["state"] == "succeeded", 15, lambda: client.get(where).text)
+        assert client.get(where).json()["result"]["written"] == 25
+
+
 def test_no_secret_is_on_a_command_line(demo: Demo) -> None:
     ready = demo.ready
     secrets = [ready["airtable_token"], ready["supabase_anon_key"], ready["supabase_service_key"]]
@@ -180,7 +192,7 @@ def test_no_secret_is_on_a_command_line(demo: Demo) -> None:
     assert not [secret for secret in secrets for line in lines if secret in line]
 
 
-@pytest.mark.parametrize("name", ["gateway", "airtable", "supabase", "bedrock", "postgres", "redis"])
+@pytest.mark.parametrize("name", ["gateway", "worker", "airtable", "supabase", "bedrock", "postgres", "redis"])
 def test_a_killed_child_is_back_with_its_data_and_the_session_still_holds(demo: Demo, name: str) -> None:
     token = demo.login()
     before = demo.ready["pids"]
@@ -251,7 +263,7 @@ def test_a_second_demo_runs_beside_the_first_and_a_start_after_its_kill_finds_ev
 def test_terminating_the_demo_leaves_no_process_and_no_ready_file(start_demo: StartDemo) -> None:
     short = start_demo()
     family = short.family()
-    assert len(family) >= 6
+    assert len(family) >= 7
     assert stop(short.process, signal.SIGTERM) == 0
     assert not [process for process in family if alive(process)]
     assert not short.ready_file.exists()

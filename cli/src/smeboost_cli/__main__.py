@@ -45,6 +45,14 @@ def serve(
 
 
 @app.command()
+def worker() -> None:
+    """Run jobs, such as writes of many records; its settings are environment variables."""
+    from smeboost_gateway.working import run
+
+    raise typer.Exit(run())
+
+
+@app.command()
 def migrate(
     database_url: Annotated[str, typer.Option(envvar="SUPABASE_DB_URL", help="A Postgres URL that may create tables.")],
     folder: Annotated[Path | None, typer.Option(help="Folder of the migrations; supabase/migrations.")] = None,
@@ -52,10 +60,10 @@ def migrate(
     """Apply the migrations that the database does not have yet."""
     from smeboost_shared.errors import SmeBoostError
 
-    from smeboost_cli.migrations import apply_migrations, default_folder
+    from smeboost_cli.migrations import default_folder
 
     try:
-        applied = asyncio.run(apply_migrations(database_url, folder or default_folder()))
+        applied = asyncio.run(_migrate(database_url, folder or default_folder()))
     except SmeBoostError as exc:
         typer.echo(f"smeboost migrate: {exc}", err=True)
         raise typer.Exit(1) from None
@@ -63,6 +71,17 @@ def migrate(
         typer.echo(f"applied {name}")
     if not applied:
         typer.echo("nothing to apply")
+
+
+async def _migrate(database_url: str, folder: Path) -> list[str]:
+    """Our tables, then the job queue's own."""
+    from smeboost_sync.job_queue import install_queue
+
+    from smeboost_cli.migrations import apply_migrations
+
+    applied = await apply_migrations(database_url, folder)
+    await install_queue(database_url)
+    return applied
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """`smeboost demo`: the whole product on this machine, as separate processes that one supervisor keeps running.
 
-Order: the stores; what the database needs; the emulators; people; the gateway. Things that do not need each other
-start together. The first signal stops everything in order, the second one at once.
+Order: the stores; what the database needs; the emulators; people; the gateway and the worker. Things that do not need
+each other start together. The first signal stops everything in order, the second one at once.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from smeboost_emulators.stores.process import private_folder, run, write_private
 from smeboost_emulators.stores.valkey import prepare_valkey
 from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_shared.errors import Misconfigured, SmeBoostError, StoreUnavailable
+from smeboost_sync.job_queue import install_queue
 
 from smeboost_cli.datafolder import DEFAULT_FOLDER, Ports, Secrets, data_folder, say_who
 from smeboost_cli.house import House
@@ -136,7 +137,8 @@ async def _bring_up(
         group.create_task(_start_airtable(house, supervisor, progress))
         for title, child in (("Valkey", house.valkey_child()), ("Bedrock emulator", house.bedrock_child())):
             group.create_task(_start(title, child, supervisor, progress))
-    with progress.step("Gateway"):
+    with progress.step("Gateway and worker"):
+        await supervisor.start(house.worker_child())
         await supervisor.start(house.gateway_child())
         await _until_all_ready(house)
     return house
@@ -155,6 +157,7 @@ async def _start_database(house: House, supervisor: Supervisor, progress: Progre
         except psycopg.Error as exc:
             raise StoreUnavailable(f"PostgreSQL cannot be made ready for Supabase's schema: {exc}") from exc
         await apply_migrations(house.postgres.url, default_folder())
+        await install_queue(house.postgres.url)
     await _start("Supabase backend", house.supabase_child(), supervisor, progress)
     with progress.step("People"):
         await add_people(

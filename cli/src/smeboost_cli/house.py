@@ -25,6 +25,8 @@ STORES, BACKENDS, FRONT = range(3)
 
 START_SECONDS = {"small": 60.0, "large": 300.0}
 REGION = "us-east-1"
+# Airtable allows a base 5 requests a second from everybody together, and the two processes do not know each other.
+GATEWAY_REQUESTS_PER_SECOND, WORKER_REQUESTS_PER_SECOND = 3, 2
 ROLES = ("admin", "editor", "viewer")
 # What a child gets of the caller's environment. Not the variables of the services: a demo never talks to real ones.
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -122,9 +124,16 @@ class House:
         command = self._python(arguments, self.gateway_environment())
         return Child("gateway", FRONT, command, answers_200(self.gateway_port, "/healthz"))
 
+    def worker_child(self) -> Child:
+        """The worker, which runs jobs with the same servers in its process. Nobody connects to it."""
+        budget = {"AIRTABLE_REQUESTS_PER_SECOND": str(WORKER_REQUESTS_PER_SECOND)}
+        command = self._python(["smeboost_cli", "worker"], self.gateway_environment() | budget)
+        return Child("worker", FRONT, command, _runs)
+
     def gateway_environment(self) -> dict[str, str]:
         """What the gateway, and anybody who runs our servers by hand, needs to know of the demo."""
         return {
+            "SMEBOOST_DATABASE_URL": self.postgres.url,
             "SMEBOOST_JWT_SECRET": self.secrets.gateway_jwt_secret,
             "REDIS_URL": self.valkey.url,
             "SUPABASE_URL": self.supabase_url,
@@ -134,6 +143,7 @@ class House:
             "SUPABASE_DB_URL": login_url(self.postgres.url, "authenticator"),
             "AIRTABLE_API_KEY": self.secrets.airtable_token,
             "AIRTABLE_ENDPOINT_URL": self.airtable_url,
+            "AIRTABLE_REQUESTS_PER_SECOND": str(GATEWAY_REQUESTS_PER_SECOND),
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.bedrock_url,
             "AWS_ENDPOINT_URL_BEDROCK": self.bedrock_url,
@@ -188,6 +198,11 @@ def inherited() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in KEPT_VARIABLES or (name.startswith(KEPT_PREFIX) and not name.endswith(REMOTE_SUFFIX))
     }
+
+
+async def _runs() -> bool:
+    """For a child without a door: a process that runs is ready, because what it works on waits for it."""
+    return True
 
 
 def _url(port: int) -> str:

@@ -11,6 +11,7 @@ from smeboost_cli.house import House
 
 RUNNING = {
     "gateway": "the API, the MCP endpoint and the checks in front of them",
+    "worker": "runs jobs, such as a write of many records",
     "airtable": "an emulated Airtable with the sample data",
     "supabase": "an emulated Supabase: sign-in and REST on PostgreSQL",
     "bedrock": "an emulated Amazon Bedrock; its answers say that they are not a model's",

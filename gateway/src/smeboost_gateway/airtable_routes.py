@@ -11,15 +11,18 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from smeboost_airtable.models import BaseList, Record, RecordPage, TableList, UpsertOutcome, WriteOutcome
 from smeboost_shared.errors import FieldProblem, InvalidInput
+from smeboost_sync.jobs import Jobs
 from starlette.responses import Response
 
+from smeboost_gateway.bulk import BATCH_RECORDS_MAX, BulkWrite, enqueue
 from smeboost_gateway.callpath import Answer, Call, CallPath
+from smeboost_gateway.job_routes import JobStatus, status_of
+from smeboost_gateway.job_routes import answer as job_answer
 from smeboost_gateway.operations import AnyOperation, Ask, Nothing, Operation
 from smeboost_gateway.parsing import header
+from smeboost_gateway.policy import check_role
 from smeboost_gateway.settings import GatewaySettings
 
-BATCH_RECORDS_MAX = 10
-"""Records in one of Airtable's own write requests (Airtable Web API, create records)."""
 MERGE_FIELDS_MAX = 3
 """Fields that may identify a record in an upsert (Airtable Web API, update multiple records)."""
 
@@ -109,14 +112,20 @@ class DeletedRecord(BaseModel):
 class AirtableRoutes:
     """Bases, tables and records."""
 
-    def __init__(self, path: CallPath, settings: GatewaySettings) -> None:
-        self._path, self._settings = path, settings
+    def __init__(self, path: CallPath, settings: GatewaySettings, jobs: Jobs | None) -> None:
+        """Without `jobs` a POST of more than one batch has to wait for it."""
+        self._path, self._settings, self._jobs = path, settings, jobs
 
     def operations(self) -> list[AnyOperation]:
         """What there is at `/api/airtable`."""
         table = "/api/airtable/records/{baseId}/{tableId}"
         record = table + "/{recordId}"
-        many: dict[int, type[BaseModel] | None] = {200: UpsertOutcome, 201: WriteOutcome, 207: WriteOutcome}
+        many: dict[int, type[BaseModel] | None] = {
+            200: UpsertOutcome,
+            201: WriteOutcome,
+            202: JobStatus,
+            207: WriteOutcome,
+        }
         return [
             # The router tries paths in this order, and lists are what is asked for most.
             Operation("GET", table, "List records", self.list_records, RecordsQuery, Nothing, {200: RecordPage}),
@@ -168,7 +177,9 @@ class AirtableRoutes:
         """POST one record or several."""
         body, records = ask.body, ask.body.as_list()
         if len(records) > BATCH_RECORDS_MAX:
-            self._refuse_background(len(records), wait=ask.query.wait)
+            if not ask.query.wait:
+                return await self._enqueue(ask, records)
+            _refuse_more_than(self._settings.wait_records_max, "one request waits for", len(records))
         arguments = _place(ask) | {"records": records, "typecast": body.typecast}
         if body.upsert is not None:
             answer = await self._call(ask, "upsert_records", arguments | {"merge_on": list(body.upsert.merge_on)})
@@ -200,18 +211,35 @@ class AirtableRoutes:
         answer = await self._call(ask, "update_records", arguments)
         return _json(msgspec.json.encode(msgspec.json.decode(answer.body)["records"][0]))
 
-    def _refuse_background(self, count: int, *, wait: bool) -> None:
-        """The place where more than one batch becomes a job: 202 with its `job_id`, unless the caller waits."""
-        if not wait:
-            problem = f"{count} records are more than one batch of {BATCH_RECORDS_MAX}; add ?wait=true"
-        elif count > self._settings.wait_records_max:
-            problem = f"{count} records are more than the {self._settings.wait_records_max} that one request waits for"
-        else:
-            return
-        raise InvalidInput("Too many records.", errors=[FieldProblem(field="records", message=problem)])
+    async def _enqueue(self, ask: Ask[WriteQuery, NewRecords], records: list[dict[str, Fields]]) -> Response:
+        """More than one batch becomes a job, unless the caller waits."""
+        if self._jobs is None:
+            problem = f"{len(records)} records are more than one batch of {BATCH_RECORDS_MAX}; add ?wait=true"
+            raise InvalidInput("Too many records.", errors=[FieldProblem(field="records", message=problem)])
+        _refuse_more_than(self._settings.job_records_max, "one job takes", len(records))
+        check_role(ask.identity.role, "airtable", "create_records", read_only=False)
+        upsert = ask.body.upsert
+        write = BulkWrite(
+            tool="upsert_records" if upsert else "create_records",
+            base_id=ask.path["baseId"],
+            table_id=ask.path["tableId"],
+            records=records,
+            merge_on=list(upsert.merge_on) if upsert else None,
+            typecast=ask.body.typecast,
+            email=ask.identity.email,
+            role=ask.identity.role,
+        )
+        job = await enqueue(self._jobs, ask.identity, write)
+        return job_answer(status_of(job), 202, {"Location": f"/api/jobs/{job.id}"})
 
     async def _call(self, ask: Ask[Any, Any], tool: str, arguments: dict[str, Any]) -> Answer:
         return await self._path(Call(ask.identity, "airtable", tool, arguments))
+
+
+def _refuse_more_than(most: int, what: str, count: int) -> None:
+    if count > most:
+        problem = FieldProblem(field="records", message=f"{count} records are more than the {most} that {what}")
+        raise InvalidInput("Too many records.", errors=[problem])
 
 
 def _place(ask: Ask[Any, Any]) -> dict[str, Any]:

@@ -5,20 +5,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from smeboost_redis.admission import Admission
 from smeboost_redis.batching import BatchingClient
-from smeboost_redis.cache import Cache
 from smeboost_redis.limits import RateLimiter
 from smeboost_redis.sessions import Sessions
+from smeboost_sync.jobs import Jobs
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from smeboost_gateway.airtable_routes import AirtableRoutes
-from smeboost_gateway.callpath import CallPath, Permission, ResponseCache, ToolCall
+from smeboost_gateway.callpath import call_path
 from smeboost_gateway.edge import Edge, SizeLimits
 from smeboost_gateway.gate import PERIOD_SECONDS, SESSION_FIELDS, Gate
 from smeboost_gateway.health import HealthRoutes
 from smeboost_gateway.identity import AccessTokens
+from smeboost_gateway.job_routes import JobRoutes
 from smeboost_gateway.login_routes import LoginRoutes
 from smeboost_gateway.mcp_endpoint import McpEndpoint, aggregate
 from smeboost_gateway.metrics import Metrics
@@ -28,6 +29,7 @@ from smeboost_gateway.problems import EXCEPTION_HANDLERS
 from smeboost_gateway.settings import GatewaySettings
 from smeboost_gateway.tools import Tools
 
+SESSIONS_NAMESPACE = "gateway-sessions"
 EXPOSED_HEADERS = ["ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "X-Cache", "X-Request-Id"]
 
 
@@ -35,7 +37,7 @@ def create_app(settings: GatewaySettings) -> Starlette:
     """The whole gateway; its lifespan opens the store and the servers, and closes them."""
     metrics = Metrics()
     store = BatchingClient(settings.redis)
-    sessions = Sessions(store, "gateway-sessions", grace_seconds=settings.refresh_grace_seconds)
+    sessions = Sessions(store, SESSIONS_NAMESPACE, grace_seconds=settings.refresh_grace_seconds)
     tokens = AccessTokens(settings)
     admission = Admission(
         store,
@@ -46,13 +48,8 @@ def create_app(settings: GatewaySettings) -> Starlette:
     )
     gate = Gate(settings, tokens, admission, RateLimiter(store, "gateway-limits"))
     tools = Tools(settings)
-    path = CallPath(
-        [
-            Permission(tools),
-            ResponseCache(Cache(store, "gateway-cache"), settings, metrics),
-            ToolCall(tools, settings, metrics),
-        ]
-    )
+    path = call_path(tools, store, settings, metrics)
+    jobs = Jobs(settings.jobs) if settings.jobs else None
     mcp = aggregate(tools, path).http_app(
         path="/mcp",
         stateless_http=True,
@@ -61,7 +58,8 @@ def create_app(settings: GatewaySettings) -> Starlette:
         allowed_origins=list(settings.allowed_origins),
     )
     operations: list[AnyOperation] = [
-        *AirtableRoutes(path, settings).operations(),
+        *AirtableRoutes(path, settings, jobs).operations(),
+        *(JobRoutes(jobs).operations() if jobs else []),
         *LoginRoutes(settings, tokens, sessions, gate, tools).operations(),
         *HealthRoutes(settings, store, tools, metrics).operations(),
     ]
@@ -73,6 +71,8 @@ def create_app(settings: GatewaySettings) -> Starlette:
             await stack.enter_async_context(store)
             await stack.enter_async_context(tools.connections())
             await stack.enter_async_context(mcp.lifespan(mcp))
+            if jobs is not None:
+                await stack.enter_async_context(jobs)
             yield
 
     app = Starlette(

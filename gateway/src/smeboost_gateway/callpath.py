@@ -10,12 +10,12 @@ every transport at once. The answer is the tool's structured result as JSON byte
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 from fastmcp.tools.base import ToolResult
 from smeboost_redis.cache import Cache
+from smeboost_redis.client import RedisClient
 from smeboost_shared.errors import OutcomeUnknown, StoreUnavailable, VendorTimeout
 from smeboost_shared.logs import get_logger
 from smeboost_shared.toolkit import error_of
@@ -23,17 +23,17 @@ from smeboost_shared.toolkit import error_of
 from smeboost_gateway.cache_rules import invalidated_tags, rule_for
 from smeboost_gateway.identity import Identity
 from smeboost_gateway.metrics import Metrics
-from smeboost_gateway.policy import ServerName, ToolForbidden, permits
+from smeboost_gateway.policy import ServerName, check_role
 from smeboost_gateway.settings import GatewaySettings
 from smeboost_gateway.tools import Tools
 
 ETAG_BYTES = 16
+CACHE_NAMESPACE = "gateway-cache"
 
 log = get_logger("gateway")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call of one tool by one person."""
 
     identity: Identity
@@ -42,8 +42,7 @@ class Call:
     arguments: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the tool returned: `body` is its structured result as JSON."""
 
     body: bytes
@@ -108,11 +107,7 @@ class Permission:
     async def __call__(self, call: Call, proceed: Proceed) -> Answer:
         """Refuse with `ToolForbidden`, or proceed."""
         read_only = await self._tools.is_read_only(call.server, call.tool)
-        if not permits(call.identity.role, call.server, read_only=read_only):
-            raise ToolForbidden(
-                f"Your role {call.identity.role.value!r} may not use {call.server}.{call.tool}.",
-                hint="Ask an administrator of your workspace.",
-            )
+        check_role(call.identity.role, call.server, call.tool, read_only=read_only)
         return await proceed(call)
 
 
@@ -196,6 +191,12 @@ class ToolCall:
     async def _timed_out(self, call: Call) -> VendorTimeout | OutcomeUnknown:
         read_only = await self._tools.is_read_only(call.server, call.tool)
         return VendorTimeout() if read_only else OutcomeUnknown()
+
+
+def call_path(tools: Tools, store: RedisClient, settings: GatewaySettings, metrics: Metrics) -> CallPath:
+    """The way of every call, for the gateway's doors and for its worker alike."""
+    cache = Cache(store, CACHE_NAMESPACE)
+    return CallPath([Permission(tools), ResponseCache(cache, settings, metrics), ToolCall(tools, settings, metrics)])
 
 
 def _key(call: Call) -> str:

@@ -8,9 +8,9 @@ revoked session ends at once although its token has not expired.
 import hashlib
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import OctKey
@@ -38,8 +38,7 @@ class Role(StrEnum):
 _RANKS = {role: rank for rank, role in enumerate(Role)}
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A signed-in person, in one session."""
 
     user_id: str
@@ -49,8 +48,7 @@ class Identity:
     session_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(msgspec.Struct, frozen=True):
     """What a valid access token says."""
 
     user_id: str

@@ -6,7 +6,6 @@ may not use is not listed, and calling it answers as if it did not exist. Listin
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -186,5 +185,5 @@ def _token(identity: Identity) -> AccessToken:
         client_id=identity.user_id,
         subject=identity.user_id,
         scopes=[identity.role],
-        claims=asdict(identity),
+        claims=msgspec.structs.asdict(identity),
     )

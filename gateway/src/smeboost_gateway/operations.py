@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import unquote
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 from smeboost_shared.errors import MalformedRequest, NotAuthenticated
 from starlette.requests import Request
@@ -30,12 +31,13 @@ class Nothing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+NOTHING = Nothing()
+
 Query = TypeVar("Query", bound=BaseModel)
 Body = TypeVar("Body", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask(Generic[Query, Body]):
+class Ask(msgspec.Struct, Generic[Query, Body], frozen=True):
     """A checked request."""
 
     request: Request
@@ -96,7 +98,7 @@ class Resource:
             request=request,
             path=_decoded(request.path_params),
             query=read_query(request, operation.query),
-            body=Nothing() if operation.body is Nothing else await read_body(request, operation.body, self._settings),
+            body=NOTHING if operation.body is Nothing else await read_body(request, operation.body, self._settings),
             caller=caller,
         )
 

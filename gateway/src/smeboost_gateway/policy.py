@@ -45,3 +45,15 @@ def permits(role: Role, server: ServerName, *, read_only: bool) -> bool:
     """Whether `role` may call a tool of `server`."""
     rule = RULES.get(server)
     return rule is not None and role.at_least(rule.read if read_only else rule.write)
+
+
+def check_role(role: Role, server: ServerName, tool: str, *, read_only: bool) -> None:
+    """Refuse what `permits` does not allow.
+
+    Raises:
+        ToolForbidden: the role may not call the tool.
+    """
+    if not permits(role, server, read_only=read_only):
+        raise ToolForbidden(
+            f"Your role {role.value!r} may not use {server}.{tool}.", hint="Ask an administrator of your workspace."
+        )

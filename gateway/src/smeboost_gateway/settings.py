@@ -5,6 +5,7 @@ keep their names. A server that runs elsewhere is named by its URL (`SMEBOOST_AI
 variables are not asked for. Valkey is always needed: sessions, limits and the cache live there.
 """
 
+import os
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
@@ -14,6 +15,7 @@ from smeboost_bedrock.settings import BedrockSettings
 from smeboost_redis.settings import RedisSettings
 from smeboost_shared.settings import Settings, SomeSettings, load
 from smeboost_supabase.settings import SupabaseSettings
+from smeboost_sync.settings import JobSettings
 
 JWT_SECRET_BYTES_MIN = 32
 """HS256 wants a key at least as long as its hash (RFC 7518, section 3.2)."""
@@ -65,6 +67,7 @@ class GatewaySettings(Settings):
     url_bytes_max: int = Field(default=16_384, ge=1024, description="longest path and query")
     header_bytes_max: int = Field(default=32_768, ge=1024, description="all request headers together")
     json_depth_max: int = Field(default=32, ge=4, description="deepest nesting of a JSON body")
+    job_records_max: int = Field(default=10_000, ge=10, description="most records of one job")
     wait_records_max: int = Field(default=1000, ge=10, description="most records of one POST with wait=true")
     call_timeout_seconds: float = Field(default=120, gt=0, description="longest wait for one tool call")
     ready_timeout_seconds: float = Field(default=3, gt=0, description="longest wait for one answer to /readyz")
@@ -81,6 +84,10 @@ class GatewaySettings(Settings):
     redis_mcp_url: str | None = Field(default=None, description="a Redis server elsewhere; in process when unset")
     bedrock_mcp_url: str | None = Field(default=None, description="a Bedrock server elsewhere; in process when unset")
 
+    jobs: JobSettings | None = Field(
+        default_factory=lambda: load(JobSettings) if os.environ.get("SMEBOOST_DATABASE_URL") else None,
+        description="SMEBOOST_DATABASE_URL and its kin; without it there are no jobs",
+    )
     redis: RedisSettings = Field(default_factory=lambda: load(RedisSettings), description="REDIS_URL and its kin")
     airtable: AirtableSettings | None = Field(
         default_factory=lambda values: _unless_remote(AirtableSettings, "airtable_mcp_url", values),
