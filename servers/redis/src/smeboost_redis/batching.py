@@ -1,14 +1,14 @@
 """A client for a process that asks for many small things at once: it sends them together.
 
 Most of the cost of a small command is in the vendor's client and the sockets, not in the server. Commands that are
-asked for while a batch is under way therefore travel together as the next one; a lone command leaves at once. All
-batches take one connection, so a command that blocks, or a script that runs long, does not belong here. Each command
-keeps its own reply and its own error, and commands are carried out in the order in which they were asked for.
+asked for while batches are under way therefore travel together as the next one; a lone command leaves at once. There
+are few connections, so a command that blocks, or a script that runs long, does not belong here. Each command keeps its
+own reply and its own error. Two commands that were not awaited one after the other have no order, as with any pool.
 """
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import cast
 
@@ -21,7 +21,12 @@ from smeboost_redis.client import Command, Part, RedisClient, Reply, Script, tra
 from smeboost_redis.settings import RedisSettings
 
 BATCH_COMMANDS_MAX = 128
+LINES_MAX = 2
+"""Connections, each with a batch under way: with one, everybody waits while the server writes to its disk."""
 WAITING_COMMANDS_MAX = 10_000
+
+# The vendor's stub says that a command has one part.
+pack = cast("Callable[[tuple[Part, ...]], bytes]", hiredis.pack_command)
 
 Waiting = tuple[Command, "asyncio.Future[Reply]"]
 
@@ -35,7 +40,7 @@ class BatchingClient(RedisClient):
         self._waiting: list[Waiting] = []
         self._flying: set[asyncio.Task[None]] = set()
         self._departing = False
-        self._line: AbstractConnection | None = None
+        self._lines: list[AbstractConnection] = []
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -44,9 +49,8 @@ class BatchingClient(RedisClient):
         if self._users == 1:
             while self._flying:
                 await asyncio.wait(self._flying)
-            if self._line is not None:
-                await self._line.disconnect()
-                self._line = None
+            while self._lines:
+                await self._lines.pop().disconnect()
         await super().__aexit__(kind, error, trace)
 
     async def execute(self, *command: Part, repeatable: bool = False) -> Reply:
@@ -77,7 +81,7 @@ class BatchingClient(RedisClient):
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Reply] = loop.create_future()
         self._waiting.append((command, reply))
-        if not self._departing and not self._flying:
+        if not self._departing and len(self._flying) < LINES_MAX:
             self._departing = True
             loop.call_soon(self._depart)
         return reply
@@ -104,7 +108,7 @@ class BatchingClient(RedisClient):
             failure = translated(exc)
         finally:
             for _, reply in batch:
-                _settle(reply, failure)
+                _fail(reply, failure)
 
     async def _exchange(self, batch: list[Waiting]) -> None:
         """Send all commands at once, and give each caller its reply as it comes.
@@ -112,49 +116,41 @@ class BatchingClient(RedisClient):
         A connection on which anything went wrong is closed by the vendor's client, so that no reply of it is
         ever taken for another command's.
         """
-        connection = await self._connected()
+        line = await self._line()
+        read = cast("Callable[..., Awaitable[Reply]]", line.read_response)
         try:
             async with asyncio.timeout(self.settings.read_timeout_seconds):
-                await connection.send_packed_command([_packed(command) for command, _ in batch])
+                await line.send_packed_command([pack(tuple(command)) for command, _ in batch])
                 for _, reply in batch:
                     try:
-                        _settle(reply, cast(object, await connection.read_response(timeout=math.inf)))
+                        outcome = await read(timeout=math.inf)
                     except vendor.ResponseError as exc:
-                        _settle(reply, exc)
+                        _fail(reply, exc)
+                    else:
+                        if not reply.done():
+                            reply.set_result(outcome)
         except BaseException:
-            self._line = None
-            await connection.disconnect(nowait=True)
-            raise
-
-    async def _connected(self) -> AbstractConnection:
-        """The one connection that all batches take, made again when it broke."""
-        line = self._line
-        # Nothing is awaited from the server now: what can be read would be the end, or the rest of something.
-        if line is not None and line.is_connected and not await line.can_read():
-            return line
-        if line is not None:
-            self._line = None
             await line.disconnect(nowait=True)
-        connection = self._opened().connection_pool.make_connection()
+            raise
+        self._lines.append(line)
+
+    async def _line(self) -> AbstractConnection:
+        """A connection that no batch is using: one that was used before, or a new one."""
+        while self._lines:
+            line = self._lines.pop()
+            # Nothing is awaited on it now: what can be read would be its end, or the rest of something.
+            if line.is_connected and not await line.can_read():
+                return line
+            await line.disconnect(nowait=True)
+        line = self._opened().connection_pool.make_connection()
         # Waits are bounded once for a batch, which costs less than bounding each write and each read.
-        connection.socket_timeout = None
+        line.socket_timeout = None
         async with asyncio.timeout(self.settings.connect_timeout_seconds):
-            await connection.connect()
-        self._line = connection
-        return connection
+            await line.connect()
+        return line
 
 
-def _packed(command: Command) -> bytes:
-    """The command as it travels. The vendor's stub says that a command has one part."""
-    pack = cast("Callable[[tuple[Part, ...]], bytes]", hiredis.pack_command)
-    return pack(tuple(command))
-
-
-def _settle(reply: "asyncio.Future[Reply]", outcome: object) -> None:
-    """Give the caller its reply, unless it has one or has gone away."""
-    if reply.done():
-        return
-    if isinstance(outcome, Exception):
-        reply.set_exception(outcome)
-    else:
-        reply.set_result(cast(Reply, outcome))
+def _fail(reply: "asyncio.Future[Reply]", error: Exception) -> None:
+    """Raise to the caller, unless it has its reply or has gone away."""
+    if not reply.done():
+        reply.set_exception(error)
