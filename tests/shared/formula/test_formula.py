@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smeboost_shared.formula.compile import UnknownFields, compile_formula
-from smeboost_shared.formula.parse import DEPTH_MAX, FormulaSyntaxError
+from smeboost_shared.formula.parse import DEPTH_MAX, TEXT_LENGTH_MAX, FormulaSyntaxError
 from smeboost_shared.formula.values import EvaluationError, Value
 
 
@@ -146,12 +147,40 @@ def test_a_misspelt_function_is_answered_with_the_nearest_one() -> None:
 
 @pytest.mark.parametrize("opening", ["(", "-(", "NOT(", "IF(1,"])
 def test_nesting_is_bounded_however_it_is_written(opening: str) -> None:
-    deep = opening * (DEPTH_MAX * 100) + "1" + ")" * (DEPTH_MAX * 100)
+    deep = opening * (DEPTH_MAX * 20) + "1" + ")" * (DEPTH_MAX * 20)
     if opening == "(":
         assert compile_formula(deep, Table()).evaluate(Record()) == 1
     else:
         with pytest.raises(FormulaSyntaxError, match="nested"):
             compile_formula(deep, Table())
+
+
+@pytest.mark.parametrize("piece", ["-", "(", "1+", "1&", "a,", "{", "'", "\"'", "\\'", "'\\", "NOT("])
+def test_the_longest_text_is_refused_without_long_work(piece: str) -> None:
+    text = piece * (TEXT_LENGTH_MAX // len(piece))
+    started = process_time()
+    with pytest.raises(FormulaSyntaxError):
+        compile_formula(text, Table())
+    assert process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("ROUND(1e300, 15)", 1e300),
+        ("CEILING(1e308, 0.1)", 1e308),
+        ("FLOOR(5, 0/0) & ''", "NaN"),
+        ("REPT('', 1e300)", ""),
+        ("IS_SAME('0001-01-01', '0001-01-01', 'week')", 1),
+        ("SUM(EVEN(1e308), EVEN(1e308)) & ''", "Infinity"),
+        ("ISERROR(DATETIME_PARSE('0001-01-01T00:00:00+14:00'))", 1),
+        ("ISERROR(" + "&".join(["REPT('a', 9e5)"] * 1_000) + ")", 1),
+        ("ISERROR(COUNTA(" + ",".join(["REPT('a', 9e5)"] * 1_000) + "))", 1),
+        ("ISERROR(ARRAYJOIN({Tags}, REPT('a', 1e6)))", 1),
+    ],
+)
+def test_what_overflows_is_a_value_or_an_error_of_the_record(formula: str, expected: Value) -> None:
+    assert value_of(formula, Tags=["a", "b", "c"]) == expected
 
 
 def test_long_flat_formulas_are_not_deep() -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from smeboost_shared.formula.dates import DATE_FUNCTIONS
-from smeboost_shared.formula.functions import FUNCTIONS, Function, add, divide, multiply, subtract
+from smeboost_shared.formula.functions import FUNCTIONS, Function, add, divide, gathered, multiply, subtract
 from smeboost_shared.formula.parse import FormulaSyntaxError, parse
 from smeboost_shared.formula.tree import Call, Chain, Comparison, FieldReference, Negation, Node, Number, Text
 from smeboost_shared.formula.values import EvaluationError, Value, compare, is_true, number_of, text_of
@@ -28,14 +28,14 @@ class Row(Protocol):
 
 
 SomeRow = TypeVar("SomeRow", bound=Row)
-ReadRow = TypeVar("ReadRow", bound=Row, contravariant=True)
+RowRead_contra = TypeVar("RowRead_contra", bound=Row, contravariant=True)
 Compiled = Callable[[SomeRow], Value]
 
 
-class Cells(Protocol[ReadRow]):
+class Cells(Protocol[RowRead_contra]):
     """The fields of a table: a reader for each, found by name or id."""
 
-    def reader(self, name: str) -> Callable[[ReadRow], Value] | None:
+    def reader(self, name: str) -> Callable[[RowRead_contra], Value] | None:
         """The function that reads the field's cell from a row, or None when there is no such field."""
         ...
 
@@ -120,7 +120,7 @@ class _Compiler(Generic[SomeRow]):
         rest = [(operator, self.compile(operand)) for operator, operand in node.rest]
         if node.rank == "&":
             parts = [first, *(operand for _, operand in rest)]
-            return lambda row: "".join(text_of(part(row)) for part in parts)
+            return lambda row: "".join(cast(list[str], gathered(text_of(part(row)) for part in parts)))
         steps = [(ARITHMETIC[operator], operand) for operator, operand in rest]
 
         def run(row: SomeRow) -> Value:
@@ -141,9 +141,13 @@ class _Compiler(Generic[SomeRow]):
         function = _function(node)
         _check_count(node, function.least, function.most)
         run = function.run
+        if function.most is None:
+            return lambda row: run(*gathered(argument(row) for argument in arguments))
         return lambda row: run(*(argument(row) for argument in arguments))
 
 
+NAME_SHOWN_MAX = 60
+"""Characters of an unknown name that an error repeats."""
 ARITHMETIC = {"+": add, "-": subtract, "*": multiply, "/": divide}
 ALL_FUNCTIONS = FUNCTIONS | DATE_FUNCTIONS
 
@@ -159,9 +163,11 @@ def _comparison(operator: str, left: Compiled[Any], right: Compiled[Any]) -> Com
 def _function(node: Call) -> Function:
     function = ALL_FUNCTIONS.get(node.name)
     if function is None:
-        near = get_close_matches(node.name, [*ALL_FUNCTIONS, *BRANCHES, "RECORD_ID", "CREATED_TIME"], n=1)
+        near = get_close_matches(
+            node.name[:NAME_SHOWN_MAX], [*ALL_FUNCTIONS, *BRANCHES, "RECORD_ID", "CREATED_TIME"], n=1
+        )
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise FormulaSyntaxError(f"There is no function {node.name} here.{hint}", node.position)
+        raise FormulaSyntaxError(f"There is no function {node.name[:NAME_SHOWN_MAX]} here.{hint}", node.position)
     return function
 
 

@@ -73,8 +73,8 @@ def _is_same(left: Value, right: Value, unit: Value = None) -> Value:
 
 def _start_of(moment: datetime, unit: str) -> tuple[int, ...]:
     if unit == "weeks":
-        sunday = moment.date() - timedelta(days=moment.isoweekday() % 7)
-        return (sunday.year, sunday.month, sunday.day)
+        # As a number of days: the week of the first day there is begins before it.
+        return (moment.toordinal() - moment.isoweekday() % 7,)
     if unit == "quarters":
         return (moment.year, (moment.month - 1) // 3)
     parts = (moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond)

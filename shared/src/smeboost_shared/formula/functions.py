@@ -12,7 +12,7 @@ from urllib.parse import quote
 from smeboost_shared.formula.values import EvaluationError, Scalar, Value, is_blank, is_true, number_of, text_of
 
 TEXT_RESULT_MAX = 1_000_000
-"""Characters that REPT and SUBSTITUTE may make."""
+"""Characters that a function may make, and that the arguments of one call may hold together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,29 @@ def _whole(value: Value) -> int:
 
 
 def _bounded(text: str) -> str:
-    if len(text) > TEXT_RESULT_MAX:
-        raise EvaluationError("the text is too long")
+    _check_length(len(text))
     return text
+
+
+def _check_length(characters: int) -> None:
+    if characters > TEXT_RESULT_MAX:
+        raise EvaluationError("the text is too long")
+
+
+def gathered(values: Iterable[Value]) -> list[Value]:
+    """The values one after the other, given up as soon as they are too large to be held together.
+
+    Raises:
+        EvaluationError: they are.
+    """
+    found: list[Value] = []
+    size = 0
+    for value in values:
+        if isinstance(value, str | list):
+            size += len(value)
+            _check_length(size)
+        found.append(value)
+    return found
 
 
 # Text ---------------------------------------------------------------------------------------------------------------
@@ -123,7 +143,7 @@ def _mid(text: Value, start: Value, count: Value) -> Value:
 
 def _replace(text: Value, start: Value, count: Value, replacement: Value) -> Value:
     whole, first = text_of(text), max(_whole(start) - 1, 0)
-    return whole[:first] + text_of(replacement) + whole[first + max(_whole(count), 0) :]
+    return _bounded(whole[:first] + text_of(replacement) + whole[first + max(_whole(count), 0) :])
 
 
 def _substitute(text: Value, old: Value, new: Value, index: Value = None) -> Value:
@@ -131,21 +151,19 @@ def _substitute(text: Value, old: Value, new: Value, index: Value = None) -> Val
     if not sought:
         return whole
     if index is None:
-        if whole.count(sought) * len(replacement) > TEXT_RESULT_MAX:
-            raise EvaluationError("the text is too long")
+        _check_length(whole.count(sought) * len(replacement))
         return _bounded(whole.replace(sought, replacement))
     parts = whole.split(sought)
     nth = _whole(index)
     if not 1 <= nth < len(parts):
         return whole
-    return sought.join(parts[:nth]) + replacement + sought.join(parts[nth:])
+    return _bounded(sought.join(parts[:nth]) + replacement + sought.join(parts[nth:]))
 
 
 def _repeat(text: Value, count: Value) -> Value:
     whole, times = text_of(text), max(_whole(count), 0)
-    if len(whole) * times > TEXT_RESULT_MAX:
-        raise EvaluationError("the text is too long")
-    return whole * times
+    _check_length(len(whole) * times)
+    return whole * times if whole else ""
 
 
 def _value(text: Value) -> Value:
@@ -161,7 +179,8 @@ def _scaled(value: Value, places: Value, rounding: Callable[[float], float]) -> 
         return number
     # A product such as 1.005 * 100 is a hair off; rounding it to 12 digits first is what a person expects.
     scaled = float(f"{number * 10.0**digits:.12g}")
-    return rounding(scaled) / 10.0**digits
+    # A number so large that it overflows has no digits after the point to round away.
+    return rounding(scaled) / 10.0**digits if math.isfinite(scaled) else number
 
 
 def _round(value: Value, places: Value = None) -> Value:
@@ -181,7 +200,10 @@ def _to_multiple(rounding: Callable[[float], float]) -> Callable[..., Value]:
         number, step = number_of(value), number_of(significance)
         if step == 0 or not math.isfinite(number):
             return 0 if step == 0 else number
-        return rounding(number / step) * step
+        quotient = number / step
+        if math.isfinite(quotient):
+            return rounding(quotient) * step
+        return math.nan if math.isnan(quotient) else number
 
     return run
 
@@ -194,7 +216,7 @@ def _modulo(value: Value, divisor: Value) -> Value:
 def _parity(remainder: int) -> Callable[[Value], Value]:
     def run(value: Value) -> Value:
         number = _whole(_round_up(value))
-        return number if abs(number) % 2 == remainder else number + (1 if number >= 0 else -1)
+        return float(number if abs(number) % 2 == remainder else number + (1 if number >= 0 else -1))
 
     return run
 
@@ -241,7 +263,9 @@ def _each_once(values: tuple[Value, ...]) -> Value:
 
 
 def _join(values: Value, separator: Value = ", ") -> Value:
-    return text_of(separator).join(map(text_of, flat([values])))
+    items, between = flat([values]), text_of(separator)
+    _check_length(len(items) * len(between))
+    return _bounded(between.join(map(text_of, items)))
 
 
 def _logarithm(value: float, base: float = 10.0) -> float:
@@ -259,7 +283,7 @@ FUNCTIONS: dict[str, Function] = {
     "FALSE": none(lambda: 0),
     "BLANK": none(lambda: None),
     "ERROR": Function(_error, 0, 1),
-    "CONCATENATE": several(lambda values: "".join(map(text_of, values))),
+    "CONCATENATE": several(lambda values: _bounded("".join(map(text_of, values)))),
     "LEFT": two(_left),
     "RIGHT": two(_right),
     "MID": Function(_mid, 3, 3),
@@ -274,7 +298,7 @@ FUNCTIONS: dict[str, Function] = {
     "REPT": two(_repeat),
     "T": one(lambda value: value if isinstance(value, str) else None),
     "VALUE": one(_value),
-    "ENCODE_URL_COMPONENT": one(lambda text: quote(text_of(text), safe="-_.~")),
+    "ENCODE_URL_COMPONENT": one(lambda text: _bounded(quote(text_of(text), safe="-_.~"))),
     "ABS": Function(_finite(_absolute), 1, 1),
     "AVERAGE": several(_average),
     "CEILING": Function(_to_multiple(math.ceil), 1, 2),

@@ -90,9 +90,9 @@ def moment_of(value: Value) -> datetime:
     if isinstance(value, str) and value.strip():
         try:
             moment = datetime.fromisoformat(value.strip())
-        except ValueError:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             raise EvaluationError(f"{value[:40]!r} is not a date") from None
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     raise EvaluationError("this is not a date")
 
 
