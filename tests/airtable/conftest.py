@@ -18,6 +18,7 @@ from smeboost_shared.settings import load
 TOKEN = "pat" + "A" * 14 + "." + "0123456789abcdef" * 4
 BASE_ID = "app" + "B" * 14
 TABLE_ID = "tbl" + "T" * 14
+DRIP_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to do about a request: answer it, leave it hanging, or cut the connection."""
+    """What to do about a request: answer it, leave it hanging, cut the connection, or send spaces one by one."""
 
     payload: object = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
-    fate: Literal["answer", "hang", "cut"] = "answer"
+    fate: Literal["answer", "hang", "cut", "drip"] = "answer"
 
     def encoded(self) -> bytes:
         body = json.dumps(self.payload).encode() if self.raw is None else self.raw
@@ -55,6 +56,7 @@ class Wire:
     answer: Callable[[Seen], dict]
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     open: dict[asyncio.Task, asyncio.StreamWriter] = field(default_factory=dict)
 
@@ -72,9 +74,12 @@ class Wire:
             while not self.stopped.is_set():
                 request = await self._read(reader)
                 self.seen.append(request)
+                self.arrived.set()
                 reply = Reply(**self.answer(request))
                 if reply.fate == "hang":
                     await self.stopped.wait()
+                if reply.fate == "drip":
+                    await self._drip(writer)
                 if reply.fate != "answer":
                     return
                 writer.write(reply.encoded())
@@ -84,6 +89,13 @@ class Wire:
         finally:
             writer.close()
             del self.open[task]
+
+    async def _drip(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n")
+        while not self.stopped.is_set():
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(DRIP_SECONDS)
 
     async def _read(self, reader: asyncio.StreamReader) -> Seen:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()

@@ -52,6 +52,22 @@ async def test_batch_without_an_answer_is_unknown_and_the_rest_is_not_sent(wire,
     assert len(airtable.seen) == 2
 
 
+async def test_batch_of_updates_that_met_a_500_may_have_been_written(wire, connect, call):
+    ids = [f"rec{number:014}" for number in range(25)]
+
+    def answer(seen):
+        if seen.body["records"][0]["id"] == ids[10]:
+            return refusal(500, "SERVER_ERROR", "")
+        return {"payload": {"records": [record | {"createdTime": ""} for record in seen.body["records"]]}}
+
+    airtable = await wire(answer=answer)
+    async with connect(airtable.url) as client:
+        answered = await call(client, "update_records", records=[{"id": each, "fields": {"n": 1}} for each in ids])
+    assert [record["id"] for record in answered["records"]] == ids[:10]
+    assert answered["unknown"] == [*range(10, 20)]
+    assert [failure["index"] for failure in answered["failed"]] == [*range(20, 25)]
+
+
 async def test_failure_that_is_not_about_the_batch_stops_the_rest(wire, connect, call):
     airtable = await wire(answer=fails_at(1, refusal(429, "PUBLIC_API_BILLING_LIMIT_EXCEEDED", "limit")))
     async with connect(airtable.url) as client:

@@ -8,7 +8,7 @@ from fastmcp import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp.shared.exceptions import MCPError
-from smeboost_emulators.testing.airtable import small_seed
+from smeboost_emulators.testing.airtable import running_emulator, small_seed
 
 BASE = "appSmallShop00001"
 PRODUCTS = "tblProducts000001"
@@ -28,6 +28,23 @@ def shop(airtable_emulator, connect):
     return open_shop
 
 
+@pytest.fixture(scope="module")
+def shop_window():
+    """One small shop for all tests that change nothing."""
+    with running_emulator(seed=small_seed()) as running:
+        yield running
+
+
+@pytest.fixture
+def viewed_shop(shop_window, connect):
+    """As `shop`, but the shop is shared: for tests that read, or are refused."""
+
+    def open_shop(**options):
+        return connect(shop_window.url, **({"api_key": shop_window.token} | options))
+
+    return open_shop
+
+
 @pytest.fixture
 def ask(call):
     """Call a tool on the shop's products."""
@@ -42,8 +59,8 @@ def names(answer: dict) -> list[str]:
     return [record["fields"].get("Name") for record in answer["records"]]
 
 
-async def test_a_newcomer_finds_the_way_from_bases_to_records(shop, call, ask):
-    async with shop() as client:
+async def test_a_newcomer_finds_the_way_from_bases_to_records(viewed_shop, call, ask):
+    async with viewed_shop() as client:
         bases = (await call(client, "list_bases"))["bases"]
         tables = (await call(client, "list_tables", base_id=bases[0]["id"]))["tables"]
         page = await ask(client, "list_records", table_id=tables[0]["id"], fields=["Name"])
@@ -89,8 +106,8 @@ async def test_upsert_changes_what_matches_and_creates_the_rest(shop, ask):
     assert answer["records"][0]["fields"]["Price"] == 30
 
 
-async def test_pages_of_a_sorted_list_hold_every_record_once(shop, ask):
-    async with shop() as client:
+async def test_pages_of_a_sorted_list_hold_every_record_once(viewed_shop, ask):
+    async with viewed_shop() as client:
         pages = [await ask(client, "list_records", sort=[{"field": "Name"}], page_size=2)]
         while pages[-1]["cursor"]:
             cursor = pages[-1]["cursor"]
@@ -99,8 +116,8 @@ async def test_pages_of_a_sorted_list_hold_every_record_once(shop, ask):
     assert [name for page in pages for name in names(page)] == ["Apple", "Gift card", "Hammer", "Saw", "Yo-yo"]
 
 
-async def test_list_takes_view_sort_fields_and_formula(shop, ask):
-    async with shop() as client:
+async def test_list_takes_view_sort_fields_and_formula(viewed_shop, ask):
+    async with viewed_shop() as client:
         by_view = await ask(client, "list_records", view="By price", fields=["Name"])
         by_sort = await ask(client, "list_records", sort=[{"field": "Price", "direction": "desc"}], page_size=1)
         filtered = await ask(client, "list_records", formula="{Price}>10", table_id="products")
@@ -123,8 +140,8 @@ async def test_list_takes_view_sort_fields_and_formula(shop, ask):
         ('") OR (1="1', []),
     ],
 )
-async def test_search_looks_into_every_text_field_in_any_case(shop, ask, search, found):
-    async with shop() as client:
+async def test_search_looks_into_every_text_field_in_any_case(viewed_shop, ask, search, found):
+    async with viewed_shop() as client:
         answer = await ask(client, "list_records", search=search)
         both = await ask(client, "list_records", search=search, formula="{Stock}>0")
     assert names(answer) == found
@@ -244,8 +261,8 @@ BAD_INPUT = [
 
 
 @pytest.mark.parametrize(("tool", "arguments", "field", "hint"), BAD_INPUT)
-async def test_bad_input_names_the_field_and_the_fix(*, shop, ask, tool, arguments, field, hint):
-    async with shop() as client:
+async def test_bad_input_names_the_field_and_the_fix(*, viewed_shop, ask, tool, arguments, field, hint):
+    async with viewed_shop() as client:
         answer = await ask(client, tool, **arguments)
     assert answer["error"]["code"] == "invalid_input"
     assert field in [problem["field"] for problem in answer["error"]["errors"]]
@@ -264,8 +281,8 @@ async def test_bad_input_names_the_field_and_the_fix(*, shop, ask, tool, argumen
         ({"base_id": "meta", "table_id": "bases"}, "base_id", ""),
     ],
 )
-async def test_unknown_base_or_table_is_not_found_with_the_closest(shop, ask, arguments, field, hint):
-    async with shop() as client:
+async def test_unknown_base_or_table_is_not_found_with_the_closest(viewed_shop, ask, arguments, field, hint):
+    async with viewed_shop() as client:
         listed = await ask(client, "list_records", **arguments)
         searched = await ask(client, "list_records", search="x", **arguments)
         written = await ask(client, "create_records", records=[{"fields": {}}], **arguments)
@@ -275,22 +292,22 @@ async def test_unknown_base_or_table_is_not_found_with_the_closest(shop, ask, ar
         assert hint in answer["error"]["hint"]
 
 
-async def test_table_cannot_be_a_way_out_of_the_base(shop, ask):
-    async with shop() as client:
+async def test_table_cannot_be_a_way_out_of_the_base(viewed_shop, ask):
+    async with viewed_shop() as client:
         for table_id in ("", ".", "..", "a\nb", "x" * 300):
             answer = await ask(client, "list_records", table_id=table_id)
             assert answer["error"]["errors"][0]["field"] == "table_id"
 
 
-async def test_unknown_record_is_not_found(shop, ask):
-    async with shop() as client:
+async def test_unknown_record_is_not_found(viewed_shop, ask):
+    async with viewed_shop() as client:
         answer = await ask(client, "get_record", record_id=NOWHERE)
     assert answer["error"]["code"] == "not_found"
 
 
-async def test_wrong_token_is_our_fault_and_never_shown(shop, call):
+async def test_wrong_token_is_our_fault_and_never_shown(viewed_shop, call):
     token = "patWrongWrongWr00." + "f" * 64
-    async with shop(api_key=token) as client:
+    async with viewed_shop(api_key=token) as client:
         answer = await call(client, "list_bases")
     assert answer["error"]["code"] == "vendor_credentials"
     assert token not in json.dumps(answer)
@@ -328,16 +345,16 @@ async def test_too_fast_pace_fails_clearly_and_reports_what_was_written(shop, as
     assert {failure["error"]["code"] for failure in answer["failed"]} == {"rate_limited"}
 
 
-async def test_schema_of_a_table_is_a_resource(shop):
-    async with shop() as client:
+async def test_schema_of_a_table_is_a_resource(viewed_shop):
+    async with viewed_shop() as client:
         templates = await client.list_resource_templates()
         contents = await client.read_resource(f"airtable://{BASE}/{PRODUCTS}/schema")
     assert [template.uri_template for template in templates] == ["airtable://{base_id}/{table_id}/schema"]
     assert json.loads(contents[0].text)["name"] == "Products"
 
 
-async def test_schema_of_an_unknown_table_is_a_clear_resource_error(shop):
-    async with shop() as client:
+async def test_schema_of_an_unknown_table_is_a_clear_resource_error(viewed_shop):
+    async with viewed_shop() as client:
         with pytest.raises(MCPError, match=r"\[not_found\] There is no table 'Prodcts'.*'Products'"):
             await client.read_resource(f"airtable://{BASE}/Prodcts/schema")
 

@@ -4,15 +4,17 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from smeboost_airtable.settings import AirtableSettings
-from smeboost_emulators.testing.airtable import small_seed
+from smeboost_emulators.testing.airtable import running_emulator, small_seed
 from smeboost_shared.errors import Misconfigured
 from smeboost_shared.settings import load
 
@@ -29,9 +31,18 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-@pytest.fixture
-def airtable(airtable_emulator):
-    return airtable_emulator(seed=small_seed())
+@pytest.fixture(scope="module")
+def airtable():
+    """One emulator for all processes; each test leaves the three orders as they were."""
+    with running_emulator(seed=small_seed()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http_url(airtable) -> Iterator[str]:
+    """One server over HTTP for all tests that want every tool."""
+    with http_server(AIRTABLE_API_KEY=airtable.token, AIRTABLE_ENDPOINT_URL=airtable.url) as url:
+        yield url
 
 
 async def ask(client: Client, tool: str, **arguments) -> dict:
@@ -41,41 +52,38 @@ async def ask(client: Client, tool: str, **arguments) -> dict:
     return result.structured_content
 
 
-@asynccontextmanager
-async def http_server(*options: str, **variables: str) -> AsyncGenerator[str]:
+@contextmanager
+def http_server(*options: str, **variables: str) -> Generator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    arguments = [*COMMAND, "--http", "--port", str(port), *options]
-    process = await asyncio.create_subprocess_exec(*arguments, env=environment(**variables))
+    process = subprocess.Popen([*COMMAND, "--http", "--port", str(port), *options], env=environment(**variables))
     try:
-        async with asyncio.timeout(START_SECONDS_MAX):
-            while not await is_listening(port):
-                assert process.returncode is None
-                await asyncio.sleep(POLL_SECONDS)
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not is_listening(port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(POLL_SECONDS)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()
-        await process.wait()
+        process.wait()
 
 
-async def is_listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        socket.create_connection(("127.0.0.1", port)).close()
     except OSError:
         return False
-    writer.close()
-    await writer.wait_closed()
     return True
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_stdio_process_does_the_main_job_and_never_logs_the_token(airtable, tmp_path, mode):
+async def test_stdio_process_does_the_main_job_and_never_logs_the_token(airtable, tmp_path):
     log = tmp_path / "stderr"
     variables = environment(AIRTABLE_API_KEY=airtable.token, AIRTABLE_ENDPOINT_URL=airtable.url)
     arguments = [*COMMAND[1:], "--log-level", "DEBUG"]
     transport = StdioTransport(COMMAND[0], arguments, env=variables, log_file=log, keep_alive=False)
-    async with Client(transport, mode=mode) as client:
+    async with Client(transport) as client:
         assert {tool.name for tool in await client.list_tools()} == READS | WRITES
         bases = await ask(client, "list_bases")
         made = await ask(client, "create_records", records=[{"fields": {"Number": "A-4"}}])
@@ -92,19 +100,20 @@ async def test_stdio_process_does_the_main_job_and_never_logs_the_token(airtable
 
 async def test_http_server_that_is_read_only_offers_and_does_reading_only(airtable):
     variables = {"AIRTABLE_API_KEY": airtable.token, "AIRTABLE_ENDPOINT_URL": airtable.url + "/v0/"}
-    async with http_server("--read-only", **variables) as url, Client(url) as client:
-        assert {tool.name for tool in await client.list_tools()} == READS
-        listed = await ask(client, "list_records", fields=["Number"], page_size=2)
-        refused = await ask(client, "delete_records", record_ids=[listed["records"][0]["id"]])
-        again = await ask(client, "list_records", fields=["Number"])
+    with http_server("--read-only", **variables) as url:
+        async with Client(url) as client:
+            assert {tool.name for tool in await client.list_tools()} == READS
+            listed = await ask(client, "list_records", fields=["Number"], page_size=2)
+            refused = await ask(client, "delete_records", record_ids=[listed["records"][0]["id"]])
+            again = await ask(client, "list_records", fields=["Number"])
     assert [record["fields"]["Number"] for record in listed["records"]] == ["A-1", "A-2"]
     assert refused["error"]["code"] == "not_found"
     assert len(again["records"]) == 3
 
 
-async def test_http_server_does_the_main_job(airtable):
-    variables = {"AIRTABLE_API_KEY": airtable.token, "AIRTABLE_ENDPOINT_URL": airtable.url}
-    async with http_server(**variables) as url, Client(url) as client:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_http_server_does_the_main_job(http_url, mode):
+    async with Client(http_url, mode=mode) as client:
         made = await ask(client, "create_records", records=[{"fields": {"Number": "A-4"}}])
         change = {"id": made["records"][0]["id"], "fields": {"Email": "dora@example.com"}}
         changed = await ask(client, "update_records", records=[change])
@@ -113,23 +122,46 @@ async def test_http_server_does_the_main_job(airtable):
     assert deleted["deleted"] == [change["id"]]
 
 
-@pytest.mark.parametrize("variables", [{}, {"AIRTABLE_API_KEY": "two leaked"}], ids=["missing", "wrong"])
-async def test_start_with_a_missing_or_wrong_setting_ends_with_one_line_that_names_it(variables):
+async def test_process_ends_with_its_client_even_while_airtable_is_silent(wire):
+    silent = await wire({"fate": "hang"})
+    pipe = asyncio.subprocess.PIPE
+    variables = environment(AIRTABLE_API_KEY="pat", AIRTABLE_ENDPOINT_URL=silent.url)
+    process = await asyncio.create_subprocess_exec(*COMMAND, env=variables, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    for message in (
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_bases", "arguments": {}}},
+    ):
+        process.stdin.write(json.dumps(message).encode() + b"\n")
+    try:
+        await asyncio.wait_for(silent.arrived.wait(), START_SECONDS_MAX)
+        process.stdin.close()
+        # Far below the 30 s for which the request's thread would wait.
+        await asyncio.wait_for(process.communicate(), 5)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0
+
+
+async def test_start_with_a_missing_setting_ends_with_one_line_that_names_it():
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, env=environment(**variables), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *COMMAND, env=environment(), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     output, errors = await process.communicate()
     assert (process.returncode, output) == (2, b"")
     lines = errors.decode().splitlines()
     assert len(lines) == 1
     assert "AIRTABLE_API_KEY" in lines[0]
-    assert "leaked" not in lines[0]
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
         ("AIRTABLE_API_KEY", ""),
+        ("AIRTABLE_API_KEY", "two leaked"),
         ("AIRTABLE_API_KEY", "pat\nleaked"),
         ("AIRTABLE_API_KEY", "patleakedé"),
         ("AIRTABLE_ENDPOINT_URL", "api.airtable.com"),
@@ -149,17 +181,13 @@ def test_wrong_setting_is_named_and_its_value_is_not_shown(monkeypatch, variable
     assert "leaked" not in str(refused.value)
 
 
-async def test_request_for_a_host_that_is_not_the_servers_is_refused(airtable):
-    variables = {"AIRTABLE_API_KEY": airtable.token, "AIRTABLE_ENDPOINT_URL": airtable.url}
-    async with http_server(**variables) as url:
-        port = int(url.split(":")[2].split("/")[0])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-        head = (
-            f"POST /mcp HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-        )
-        writer.write(f"{head}\r\n\r\n{body}".encode())
-        status = await reader.readline()
-        writer.close()
-        await writer.wait_closed()
+async def test_request_for_a_host_that_is_not_the_servers_is_refused(http_url):
+    port = int(http_url.split(":")[2].split("/")[0])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    head = f"POST /mcp HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    writer.write(f"{head}\r\n\r\n{body}".encode())
+    status = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
     assert status.split()[1] in (b"403", b"421")

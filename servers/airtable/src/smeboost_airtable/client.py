@@ -128,7 +128,7 @@ class AirtableClient:
     ) -> list[Record]:
         """Create up to 10 records; all or none."""
         body: dict[str, object] = {"records": [{"fields": fields} for fields in records], "typecast": typecast}
-        answer = await self._write("POST", base_id, table_id, body, RecordsAnswer, places=places, creates=True)
+        answer = await self._write("POST", base_id, table_id, body, RecordsAnswer, places=places)
         return answer.records
 
     async def update_records(
@@ -163,7 +163,7 @@ class AirtableClient:
             "performUpsert": {"fieldsToMergeOn": list(merge_on)},
             "typecast": typecast,
         }
-        return await self._write("PATCH", base_id, table_id, body, UpsertAnswer, places=places, creates=True)
+        return await self._write("PATCH", base_id, table_id, body, UpsertAnswer, places=places)
 
     async def delete_records(
         self, base_id: str, table_id: str, record_ids: Sequence[str], *, places: Places
@@ -184,7 +184,6 @@ class AirtableClient:
         model: type[Model],
         *,
         places: Places,
-        creates: bool = False,
     ) -> Model:
         path = await self._table_path(base_id, table_id)
         operation = Operation(
@@ -192,7 +191,6 @@ class AirtableClient:
             scope=WRITE_RECORDS,
             base_id=base_id,
             table_id=table_id,
-            creates=creates,
             places=places,
         )
         return await self._ask(operation, model)

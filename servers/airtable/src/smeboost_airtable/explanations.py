@@ -28,13 +28,12 @@ class Operation:
     base_id: str = ""
     table_id: str | None = None
     record_id: str | None = None
-    creates: bool = False
     places: Places = field(default_factory=Nowhere)
 
 
 async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory, token: str) -> SmeBoostError:
     """The error of ours for `refusal`, with the fix where we can tell it."""
-    error = error_for(refusal, places=operation.places, scope=operation.scope, creates=operation.creates)
+    error = error_for(refusal, places=operation.places, scope=operation.scope, writes=operation.request.writes)
     if refusal.status == 401:
         error.hint = token_diagnosis(token)
     elif refusal.may_mean_missing and operation.base_id:

@@ -86,11 +86,8 @@ class Refusal(Exception):
         return self.status == 404 or (self.status == 403 and "NOT_FOUND" in self.type)
 
 
-def error_for(refusal: Refusal, *, places: Places, scope: str, creates: bool) -> SmeBoostError:
-    """The error of ours that says what the caller can do about `refusal`.
-
-    `creates`: the request was one that must not be repeated blindly.
-    """
+def error_for(refusal: Refusal, *, places: Places, scope: str, writes: bool) -> SmeBoostError:
+    """The error of ours that says what the caller can do about `refusal`."""
     if refusal.status == 422:
         return _invalid(refusal, places)
     if refusal.status == 429:
@@ -98,7 +95,7 @@ def error_for(refusal: Refusal, *, places: Places, scope: str, creates: bool) ->
     if refusal.status == 501 and refusal.type == "EMULATOR_NOT_SUPPORTED":
         return NotSupported(refusal.message or None)
     if refusal.status >= 500:
-        return _server_error(refusal, creates=creates)
+        return _server_error(refusal, writes=writes)
     if refusal.status == 403:
         return NotPermitted("Airtable does not permit this.", hint=PERMISSION_HINT.format(scope=scope))
     if refusal.status == 404:
@@ -123,12 +120,12 @@ def _too_many(refusal: Refusal) -> SmeBoostError:
     )
 
 
-def _server_error(refusal: Refusal, *, creates: bool) -> SmeBoostError:
+def _server_error(refusal: Refusal, *, writes: bool) -> SmeBoostError:
     # Airtable's "Errors" page: after a 502 a request is safe to repeat; a 500 or 503 may have been processed.
-    if creates and refusal.status != 502:
+    if writes and refusal.status != 502:
         return OutcomeUnknown(
-            f"Airtable failed with status {refusal.status}; the records may or may not have been created.",
-            hint="List the records first, and create only what is missing.",
+            f"Airtable failed with status {refusal.status}; the write may or may not have happened.",
+            hint="Look at the records before you repeat it.",
         )
     return VendorUnavailable(
         f"Airtable failed with status {refusal.status}.", retry_after_seconds=refusal.retry_after_seconds

@@ -1,4 +1,4 @@
-"""One request to Airtable, sent by pyairtable from a bounded pool of threads.
+"""One request to Airtable, sent by pyairtable in a thread of its own; the number of threads is bounded.
 
 Rules of this room:
 
@@ -7,13 +7,16 @@ Rules of this room:
 - Nothing is followed and nothing is guessed: a redirect is an error, `.netrc` is not read, a loopback endpoint is
   asked without a proxy, and an answer has a largest size and a longest time.
 - A write whose answer does not arrive is `OutcomeUnknown`, unless the request surely never left.
+- The threads are daemons, unlike those of an executor: an Airtable that is silent must not keep a server that was told
+  to stop alive.
 """
 
 import asyncio
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -66,20 +69,16 @@ class Transport:
         """Nothing is opened yet."""
         self._settings = settings
         self._api: Api | None = None
-        self._threads: ThreadPoolExecutor | None = None
         self._slots = threading.Semaphore(settings.threads_max)
 
     async def __aenter__(self) -> "Transport":
-        """Make the session and the (empty) pool of threads."""
+        """Make the session; connections are made when they are needed."""
         self._api = _api(self._settings)
-        self._threads = ThreadPoolExecutor(self._settings.threads_max, thread_name_prefix="airtable")
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Close idle connections; a request under way ends by its own timeout."""
-        api, threads = self._opened()
-        self._api = self._threads = None
-        threads.shutdown(wait=False)
+        api, self._api = self._opened(), None
         api.session.close()
 
     async def send(self, request: Request) -> object:
@@ -91,21 +90,35 @@ class Transport:
             VendorUnavailable, VendorTimeout, VendorBadAnswer: a read has no answer, or none that we understand.
             OutcomeUnknown: a write has none.
         """
-        api, threads = self._opened()
-        # As many slots as threads: a request that got its turn is sent now and never queues past it.
+        api = self._opened()
+        # A request that got its turn is sent now and never queues past it.
         if not self._slots.acquire(blocking=False):
             raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
-        future = threads.submit(_send, api, request)
+        future = Future[object]()
         future.add_done_callback(lambda _future: self._slots.release())
+        future.set_running_or_notify_cancel()
+        try:
+            threading.Thread(target=_answer, args=(future, api, request), name="airtable", daemon=True).start()
+        except RuntimeError as exc:
+            future.set_exception(exc)  # the system has no thread left; the slot is given back
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), self._settings.answer_timeout_seconds)
         except TimeoutError:
             raise _no_answer(request, VendorTimeout()) from None
 
-    def _opened(self) -> tuple[Api, ThreadPoolExecutor]:
-        if self._api is None or self._threads is None:
+    def _opened(self) -> Api:
+        if self._api is None:
             raise RuntimeError("The Airtable client is not open.")
-        return self._api, self._threads
+        return self._api
+
+
+def _answer(future: Future[object], api: Api, request: Request) -> None:
+    try:
+        answer = _send(api, request)
+    except BaseException as exc:  # noqa: BLE001  # not swallowed: it is raised where the request is awaited
+        future.set_exception(exc)
+    else:
+        future.set_result(answer)
 
 
 def _send(api: Api, request: Request) -> object:
@@ -160,22 +173,32 @@ class _AnswerTooLarge(ValueError):
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Reads each answer at once, up to a limit; requests itself knows none."""
+    """Reads each answer at once, up to a size and a time; requests itself knows neither."""
 
     def __init__(self, settings: AirtableSettings) -> None:
         super().__init__(pool_maxsize=settings.threads_max, max_retries=0)
         self._bytes_max = settings.answer_bytes_max
+        self._seconds_max = settings.answer_timeout_seconds
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = super().build_response(req, resp)
-        body = bytearray()
-        for chunk in resp.stream(CHUNK_BYTES, decode_content=True):
-            if len(body) + len(chunk) > self._bytes_max:
-                resp.close()
-                raise _AnswerTooLarge
-            body += chunk
-        response.raw = BytesIO(mended(bytes(body)))
+        response.raw = BytesIO(mended(self._body(resp)))
         return response
+
+    def _body(self, answer: BaseHTTPResponse) -> bytes:
+        deadline = time.monotonic() + self._seconds_max
+        body = bytearray()
+        # `read1` gives what has come; `stream` would wait for a whole chunk, however slowly it drips in.
+        while chunk := answer.read1(CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if len(body) > self._bytes_max:
+                answer.close()
+                raise _AnswerTooLarge
+            if time.monotonic() > deadline:
+                # Nobody waits any more; the thread must not hold its slot for as long as the drip lasts.
+                answer.close()
+                raise requests.ReadTimeout
+        return bytes(body)
 
 
 class _Bearer(AuthBase):
