@@ -65,6 +65,21 @@ def test_an_empty_value_clears_and_is_left_out(shared_send, table: str, name: st
     assert name not in record["fields"]
 
 
+@pytest.mark.parametrize("odd", [[], {}, 1, True])
+@pytest.mark.parametrize("member", ["id", "email", "name"])
+def test_a_person_whose_members_are_no_texts_is_refused(shared_send, member: str, odd: Any) -> None:
+    for value in ({"Seller": {member: odd}}, {"Helpers": [{member: odd}]}):
+        for typecast in (True, False):
+            answer = shared_send("POST", "Orders", json={"fields": value, "typecast": typecast})
+            assert (answer.status_code, answer.json()["error"]["type"]) == (422, "INVALID_VALUE_FOR_COLUMN")
+
+
+@pytest.mark.parametrize("paper", [{"id": []}, {"id": {}, "url": "https://example.com/1"}, {"url": 1}, {"filename": 1}])
+def test_an_attachment_whose_members_are_no_texts_is_refused(shared_send, paper: dict[str, Any]) -> None:
+    answer = shared_send("POST", "Orders", json={"fields": {"Papers": [paper]}})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "INVALID_VALUE_FOR_COLUMN")
+
+
 def test_attachments_are_added_kept_by_id_and_removed(send) -> None:
     def write(*papers: dict[str, str]) -> list[dict[str, str]]:
         body = {"fields": {"Papers": list(papers)}}

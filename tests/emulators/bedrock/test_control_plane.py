@@ -71,7 +71,18 @@ def test_profiles_are_paged(aws: Aws):
     assert listed == [profile["inferenceProfileId"] for profile in whole]
 
 
-@pytest.mark.parametrize("query", ["nextToken=x", "nextToken=9999", "maxResults=0", "maxResults=x", "type=OTHER"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nextToken=x",
+        "nextToken=9999",
+        "maxResults=0",
+        "maxResults=x",
+        "type=OTHER",
+        "maxResults=0000000019999",
+        f"nextToken={'0' * 5_000}",
+    ],
+)
 def test_bad_page_or_type_is_refused(wire: httpx.Client, query: str):
     answer = wire.get(f"/inference-profiles?{query}")
     assert answer.status_code == 400

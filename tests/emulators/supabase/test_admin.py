@@ -86,6 +86,7 @@ def test_a_taken_address_is_refused(admin, person):
         ("GET", "/00000000-0000-4000-8000-000000000000", None, 404, "user_not_found"),
         ("GET", "?page=0", None, 400, "validation_failed"),
         ("GET", "?per_page=9999999999999999999999999", None, 400, "validation_failed"),
+        ("GET", f"?page={'0' * 19}1{'9' * 5_000}", None, 400, "validation_failed"),
         ("POST", "", {"password": PASSWORD}, 400, "validation_failed"),
         ("POST", "", {"email": "h@example.com", "password_hash": "plain"}, 400, "validation_failed"),
         ("POST", "", {"email": "h@example.com", "ban_duration": "soon"}, 400, "validation_failed"),

@@ -30,6 +30,16 @@ def test_the_key_may_be_a_query_parameter(supabase_backend, notes):
     assert (answer.status_code, answer.json()) == (200, [])
 
 
+@pytest.mark.parametrize("query", ["name=eq.%C3%A9", "name=eq.%FF", "select=id,name", "name=eq.a%2Bb"])
+def test_a_key_in_the_query_leaves_the_other_parameters_as_they_are(supabase_backend, http, notes, query):
+    url = f"{supabase_backend.url}/rest/v1/{notes}?{query}"
+    plain = http.get(url)
+    answer = httpx.get(f"{url}&apikey={supabase_backend.anon_key}")
+
+    assert answer.status_code < 500
+    assert (answer.status_code, answer.content) == (plain.status_code, plain.content)
+
+
 def test_opaque_keys_stand_for_their_roles(start_supabase_backend, new_database):
     keys = {"publishable_key": "sb_publishable_abc", "secret_key": "sb_secret_abc"}
     answers = []

@@ -150,15 +150,21 @@ def _texts(field: Field, value: object) -> list[str]:
     return texts
 
 
+def _has_texts(named: dict[str, Any], *keys: str) -> bool:
+    """Whether these members are texts where they are given."""
+    return all(isinstance(named.get(key), str | None) for key in keys)
+
+
 def _single_collaborator(field: Field, value: object, scope: Scope) -> Cell:
-    if object_of(value) is None:
+    person = object_of(value)
+    if person is None or not _has_texts(person, "id", "email", "name"):
         raise value_refused(field.name)
     return scope.person(field, value)
 
 
 def _multiple_collaborators(field: Field, value: object, scope: Scope) -> Cell:
     items = list_of(value)
-    if items is None:
+    if items is None or not all(_has_texts(object_of(item) or {}, "id", "email", "name") for item in items):
         raise value_refused(field.name)
     people = {person["id"]: person for person in (scope.person(field, item) for item in items)}
     return tuple(people.values()) or None
@@ -173,7 +179,7 @@ def _links(field: Field, value: object, scope: Scope) -> Cell:
 
 def _attachments(field: Field, value: object, scope: Scope) -> Cell:
     items = objects_of(value)
-    if items is None:
+    if items is None or not all(_has_texts(item, "id", "url", "filename") for item in items):
         raise value_refused(field.name)
     return tuple(scope.attachment(field, item) for item in items) or None
 

@@ -39,7 +39,7 @@ class Plan:
     changes: list[Change] = field(default_factory=list[Change])
     record_id: str | None = None
     _choices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict[tuple[str, str], dict[str, Any]])
-    _named_records: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _named_records: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     _deleted: set[str] = field(default_factory=set[str])
 
     def create(self, fields: dict[str, Any]) -> str:
@@ -125,14 +125,12 @@ class Plan:
             return far.ids[slot]
         if not self.typecast or is_id("rec", text):
             raise no_such_row(text)
-        key = (far.id, text)
-        if key not in self._named_records:
-            self._named_records[key] = self._record_named(far, text) or self._record_from_name(far, text)
-        return self._named_records[key]
-
-    @staticmethod
-    def _record_named(far: Table, text: str) -> str | None:
-        return next((far.ids[slot] for slot in far.live_slots() if shown(far.primary, slot) == text), None)
+        named = self._named_records.get(far.id)
+        if named is None:
+            named = self._named_records[far.id] = _ids_by_name(far)
+        if text not in named:
+            named[text] = self._record_from_name(far, text)
+        return named[text]
 
     def _record_from_name(self, far: Table, text: str) -> str:
         if not far.primary.writable:
@@ -152,3 +150,11 @@ class Plan:
             raise value_refused(field.name)
         name = filename or url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
         return {"id": new_id("att"), "url": url, "filename": name}
+
+
+def _ids_by_name(table: Table) -> dict[str, str]:
+    """The records by what their primary field shows, made once for a request; of equal ones the oldest counts."""
+    named: dict[str, str] = {}
+    for slot in table.live_slots():
+        named.setdefault(shown(table.primary, slot), table.ids[slot])
+    return named

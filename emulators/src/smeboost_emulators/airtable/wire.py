@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,6 +26,7 @@ from smeboost_emulators.airtable.errors import (
 from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.schema import Base, Table
 from smeboost_emulators.airtable.shapes import object_of
+from smeboost_emulators.intake import BodyRefused, read_body
 
 URL_CHARACTERS_MAX = 16_000
 """https://support.airtable.com: enforcement of the URL length limit; counted here as path and query."""
@@ -126,19 +127,10 @@ async def read_object(request: Request, limit_bytes: int) -> dict[str, Any]:
 
 
 async def _read_limited(request: Request, limit_bytes: int) -> bytes:
-    declared = request.headers.get("content-length", "0")
-    if not declared.isdecimal() or int(declared) > limit_bytes:
-        raise body_too_large(limit_bytes)
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit_bytes:
-                raise body_too_large(limit_bytes)
-    except ClientDisconnect:
-        # Nobody reads this answer, but it is not a fault of ours either.
-        raise unreadable_body() from None
-    return bytes(body)
+        return await read_body(request, limit_bytes=limit_bytes)
+    except BodyRefused as exc:
+        raise (body_too_large(limit_bytes) if exc.status == 413 else unreadable_body()) from None
 
 
 async def answer_api_error(_request: Request, exc: Exception) -> Response:

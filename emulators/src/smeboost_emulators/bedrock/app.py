@@ -11,7 +11,7 @@ Rules of this room:
 import json
 import re
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -29,13 +29,12 @@ from smeboost_emulators.bedrock.faults import (
     operation_not_emulated,
     unreadable,
 )
+from smeboost_emulators.intake import BodyRefused, read_body
 
 BODY_BYTES_MAX = 25_000_000
 """The service's limit on a request's body."""
-DRAIN_BYTES_MAX = 100_000_000
-"""How much of a larger body is read and thrown away, so that a client which still sends gets to see the answer."""
 DEFAULT_REGION = "us-east-1"
-_AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 .*Credential=[^/,\s]+/\d{8}/(?P<region>[a-z0-9-]+)/|Bearer \S")
+_AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 .*Credential=[^/,\s]{1,128}/\d{8}/(?P<region>[a-z0-9-]+)/|Bearer \S")
 
 Clock = Callable[[], datetime]
 
@@ -111,7 +110,7 @@ async def _respond(request: Request, clock: Clock) -> Response:
     if request.url.path == "/healthz":
         return PlainTextResponse("ok")
     try:
-        body = await _read(request.stream())
+        body = await _read(request)
         region = _region(request.headers.get("authorization", ""))
         operation, names = _match(request.method, _raw_path(request))
         if operation is None:
@@ -145,17 +144,11 @@ def _region(authorization: str) -> str:
     return match["region"] or DEFAULT_REGION
 
 
-async def _read(stream: AsyncGenerator[bytes]) -> bytes:
-    body, size = bytearray(), 0
-    async for chunk in stream:
-        size += len(chunk)
-        if size > DRAIN_BYTES_MAX:
-            break
-        if size <= BODY_BYTES_MAX:
-            body += chunk
-    if size > BODY_BYTES_MAX:
-        raise body_too_large(BODY_BYTES_MAX)
-    return bytes(body)
+async def _read(request: Request) -> bytes:
+    try:
+        return await read_body(request, limit_bytes=BODY_BYTES_MAX)
+    except BodyRefused as exc:
+        raise (body_too_large(BODY_BYTES_MAX) if exc.status == 413 else unreadable(str(exc))) from None
 
 
 def _parse(body: bytes) -> dict[str, object]:

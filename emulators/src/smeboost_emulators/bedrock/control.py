@@ -13,6 +13,7 @@ from smeboost_emulators.bedrock.offer import (
     find_profile,
     profiles_in,
 )
+from smeboost_emulators.intake import whole_number
 
 PAGE_SIZE_MAX = 1000
 CUSTOMIZATIONS = ("FINE_TUNING", "CONTINUED_PRE_TRAINING", "DISTILLATION")
@@ -122,16 +123,17 @@ def _choice(query: dict[str, str], name: str, choices: tuple[str, ...]) -> str |
 
 
 def _page_size(query: dict[str, str]) -> int:
-    given = query.get("maxResults", str(PAGE_SIZE_MAX))
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= PAGE_SIZE_MAX:
+    size = whole_number(query.get("maxResults", str(PAGE_SIZE_MAX)))
+    if size is None or not 1 <= size <= PAGE_SIZE_MAX:
         raise constraint("maxResults", f"have value between 1 and {PAGE_SIZE_MAX}")
-    return int(given)
+    return size
 
 
 def _page_start(query: dict[str, str], total: int) -> int:
     token = query.get("nextToken")
     if token is None:
         return 0
-    if not token.isascii() or not token.isdigit() or not int(token[:9]) < total:
+    start = whole_number(token)
+    if start is None or start >= total:
         raise invalid("The pagination token is invalid.")
-    return int(token)
+    return start

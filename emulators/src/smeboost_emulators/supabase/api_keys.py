@@ -10,7 +10,7 @@ Rules of this room (Supabase's self-hosted gateway):
 import hmac
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote_plus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -66,13 +66,17 @@ class RequireApiKey:
 
 def _take_key(headers: Headers, query: bytes) -> tuple[str, bytes]:
     """The key, and the query without it: PostgREST would take the parameter for a filter."""
-    if b"apikey" not in query.lower():
+    if not query:
         return headers.get("apikey", ""), query
-    pairs = parse_qsl(query, keep_blank_values=True)
-    inside = [value for name, value in pairs if name.lower() == b"apikey"]
-    rest = [(name, value) for name, value in pairs if name.lower() != b"apikey"]
-    from_query = inside[0].decode(errors="replace") if inside else ""
-    return headers.get("apikey", "") or from_query, urlencode(rest).encode()
+    # The other parameters stay as they were written, byte for byte.
+    parts = [(part, *part.partition(b"=")[::2]) for part in query.split(b"&")]
+    inside = [value for _, name, value in parts if _decoded(name).lower() == "apikey"]
+    rest = b"&".join(part for part, name, _ in parts if _decoded(name).lower() != "apikey")
+    return headers.get("apikey", "") or (_decoded(inside[0]) if inside else ""), rest
+
+
+def _decoded(text: bytes) -> str:
+    return unquote_plus(text.decode("latin-1"))
 
 
 def _one_of(key: str, known: tuple[str, ...]) -> bool:

@@ -8,6 +8,7 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from smeboost_emulators.intake import whole_number
 from smeboost_emulators.supabase.auth import users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
 from smeboost_emulators.supabase.auth.requests import AdminDelete, AdminUser, parse
@@ -169,9 +170,10 @@ def _number(request: Request, name: str, *, default: int, largest: int) -> int:
     text = request.query_params.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:20]) <= largest:
+    number = whole_number(text)
+    if number is None or not 1 <= number <= largest:
         raise invalid(f"Bad Pagination Parameters: {name} must be a number from 1 to {largest}")
-    return int(text)
+    return number
 
 
 def _links(page: int, per_page: int, total: int) -> str:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from smeboost_emulators.intake import BodyRefused
 from smeboost_emulators.supabase.auth.admin import Admin
 from smeboost_emulators.supabase.auth.errors import (
     AuthFailure,
@@ -23,7 +24,6 @@ from smeboost_emulators.supabase.auth.errors import (
 from smeboost_emulators.supabase.auth.own_account import Profile
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.auth.signin import SignIn
-from smeboost_emulators.supabase.bodies import BodyTooLarge
 from smeboost_emulators.supabase.passwords import TooManyWaiting
 from smeboost_emulators.supabase.pools import DatabaseDown, PoolBusy, lost
 
@@ -120,7 +120,7 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except OAuthFailure as exc:
             return oauth_response(exc)
-        except (AuthFailure, BodyTooLarge, TooManyWaiting, DatabaseDown, PoolBusy, psycopg.Error) as exc:
+        except (AuthFailure, BodyRefused, TooManyWaiting, DatabaseDown, PoolBusy, psycopg.Error) as exc:
             return failure_response(request, _failure(exc))
 
     return answer
@@ -130,8 +130,8 @@ def _failure(exc: Exception) -> AuthFailure:
     match exc:
         case AuthFailure():
             return exc
-        case BodyTooLarge():
-            return invalid(str(exc), status=413)
+        case BodyRefused():
+            return invalid(str(exc), status=exc.status)
         case TooManyWaiting():
             return AuthFailure(429, "over_request_rate_limit", "Too many sign-ins are waiting; try again shortly")
         case PoolBusy():

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from smeboost_emulators.intake import read_body
 from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, bad_token, invalid
 from smeboost_emulators.supabase.auth.sessions import Client, Session
 from smeboost_emulators.supabase.auth.users import User
-from smeboost_emulators.supabase.bodies import read_body
 from smeboost_emulators.supabase.passwords import PASSWORD_MAX_BYTES, Passwords
 from smeboost_emulators.supabase.pools import Connection, Pool
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings

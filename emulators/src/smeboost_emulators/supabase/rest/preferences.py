@@ -6,6 +6,7 @@ from typing import Literal
 
 from starlette.datastructures import Headers, QueryParams
 
+from smeboost_emulators.intake import whole_number
 from smeboost_emulators.supabase.rest.errors import RestFailure
 
 ROWS_MAX = 2**63 - 1
@@ -154,10 +155,11 @@ def _number(query: QueryParams, name: str) -> int | None:
         return None
     if text.startswith("-") and text[1:].isascii() and text[1:].isdecimal() and name == "limit":
         raise unsatisfiable("Limit should be greater than or equal to zero.")
-    if not (text.isascii() and text.isdecimal()) or int(text[:25]) > ROWS_MAX:
+    number = whole_number(text)
+    if number is None or number > ROWS_MAX:
         details = f"{name} must be a whole number from 0 to {ROWS_MAX}"
         raise RestFailure(400, "PGRST100", f"failed to parse {name} ({text[:100]})", details=details)
-    return int(text)
+    return number
 
 
 def unsatisfiable(details: str) -> RestFailure:

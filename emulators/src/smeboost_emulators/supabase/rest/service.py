@@ -19,7 +19,7 @@ from psycopg import AsyncRawCursor, sql
 from starlette.requests import Request
 from starlette.responses import Response
 
-from smeboost_emulators.supabase.bodies import BodyTooLarge, read_body
+from smeboost_emulators.intake import BodyRefused, read_body
 from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.rest import writes
 from smeboost_emulators.supabase.rest.errors import (
@@ -99,8 +99,8 @@ class RestService:
             return await self._run(asked, claims, role)
         except RestFailure as exc:
             return exc.response()
-        except BodyTooLarge as exc:
-            return RestFailure(413, "PGRST102", str(exc)).response()
+        except BodyRefused as exc:
+            return RestFailure(exc.status, "PGRST102", str(exc)).response()
         except DatabaseDown:
             return database_down().response()
         except PoolBusy:
