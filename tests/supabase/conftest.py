@@ -10,6 +10,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -151,10 +152,13 @@ async def _asked(reader: asyncio.StreamReader) -> Asked:
 def server_for() -> Callable[..., FastMCP]:
     """A factory: the MCP server for the project at a URL, with keyword overrides of its settings."""
 
-    def make(url: str, **overrides: Any) -> FastMCP:
-        return create_server(load(SupabaseSettings, **{"url": url, "key": KEY, **overrides}))
+    return _server
 
-    return make
+
+# Making a server costs more than most tests do with it; a server may be opened again, and then has no sign-ins.
+@lru_cache(maxsize=16)
+def _server(url: str, **overrides: Any) -> FastMCP:
+    return create_server(load(SupabaseSettings, **{"url": url, "key": KEY, **overrides}))
 
 
 @pytest.fixture

@@ -1,17 +1,19 @@
 """What a caller sees when the project refuses, fails, hangs, or is not a project at all."""
 
+import asyncio
 import gzip
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+Call = tuple[str, dict[str, Any]]
 ONE = [{"column": "id", "operator": "eq", "value": 1}]
-READ = ("select_rows", {"table": "orders"})
-INSERT = ("insert_rows", {"table": "orders", "rows": [{"total": 1}]})
-UPDATE = ("update_rows", {"table": "orders", "values": {"total": 1}, "filters": ONE})
-DELETE = ("delete_rows", {"table": "orders", "filters": ONE})
-SIGN_IN = ("sign_in", {"email": "ada@example.com", "password": "correct horse"})
+READ: Call = ("select_rows", {"table": "orders"})
+INSERT: Call = ("insert_rows", {"table": "orders", "rows": [{"total": 1}]})
+UPDATE: Call = ("update_rows", {"table": "orders", "values": {"total": 1}, "filters": ONE})
+DELETE: Call = ("delete_rows", {"table": "orders", "filters": ONE})
+SIGN_IN: Call = ("sign_in", {"email": "ada@example.com", "password": "correct horse"})
 HTML = "<html><body>Bad gateway</body></html>"
 SAFE_TO_REPEAT = [READ, SIGN_IN]
 WRITES = [INSERT, UPDATE, DELETE]
@@ -22,11 +24,25 @@ def always(**told: Any) -> Callable[[Any], dict[str, Any]]:
     return lambda _asked: told
 
 
-@pytest.mark.parametrize("call", EVERYTHING)
-async def test_a_gateways_rate_limit_says_when_to_try_again(scripted_project, tools_of, call):
+async def errors_of(tools: Any, calls: list[Call]) -> dict[str, dict[str, Any]]:
+    """The errors that calls, all made at once, fail with, by tool."""
+    errors = await asyncio.gather(*(tools.fails(tool, **arguments) for tool, arguments in calls))
+    return {tool: error for (tool, _), error in zip(calls, errors, strict=True)}
+
+
+def the_same(what: Any, calls: list[Call]) -> dict[str, Any]:
+    return {tool: what for tool, _ in calls}
+
+
+def codes(errors: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {tool: (error["code"], error["retryable"]) for tool, error in errors.items()}
+
+
+async def test_a_gateways_rate_limit_says_when_to_try_again(scripted_project, tools_of):
     project = await scripted_project(always(status=429, body={"message": "slow down"}, headers={"retry-after": "7"}))
-    error = await (await tools_of(project.url)).fails(call[0], **call[1])
-    assert (error["code"], error["retryable"], error["retry_after_seconds"]) == ("rate_limited", True, 7)
+    errors = await errors_of(await tools_of(project.url), EVERYTHING)
+    assert codes(errors) == the_same(("rate_limited", True), EVERYTHING)
+    assert {error["retry_after_seconds"] for error in errors.values()} == {7}
 
 
 async def test_the_rate_limit_of_auth_says_when_to_try_again(scripted_project, tools_of):
@@ -39,40 +55,36 @@ async def test_the_rate_limit_of_auth_says_when_to_try_again(scripted_project, t
     assert (error["code"], error["retry_after_seconds"]) == ("rate_limited", 11)
 
 
-@pytest.mark.parametrize("call", SAFE_TO_REPEAT)
 @pytest.mark.parametrize("status", [500, 502, 503, 521])
-async def test_a_failing_project_is_unavailable_for_a_read(scripted_project, tools_of, call, status):
+async def test_a_failing_project_is_unavailable_for_a_read(scripted_project, tools_of, status):
     project = await scripted_project(always(status=status, body=HTML))
-    error = await (await tools_of(project.url)).fails(call[0], **call[1])
-    assert (error["code"], error["retryable"]) == ("vendor_unavailable", True)
+    errors = await errors_of(await tools_of(project.url), SAFE_TO_REPEAT)
+    assert codes(errors) == the_same(("vendor_unavailable", True), SAFE_TO_REPEAT)
 
 
-@pytest.mark.parametrize("call", WRITES)
 @pytest.mark.parametrize(
     ("status", "code"),
     [(500, "outcome_unknown"), (502, "outcome_unknown"), (504, "outcome_unknown"), (503, "vendor_unavailable")],
 )
-async def test_a_write_is_unknown_unless_it_was_not_delivered(scripted_project, tools_of, call, status, code):
+async def test_a_write_is_unknown_unless_it_was_not_delivered(scripted_project, tools_of, status, code):
     project = await scripted_project(always(status=status, body=HTML))
-    error = await (await tools_of(project.url)).fails(call[0], **call[1])
-    assert error["code"] == code
-    assert len(project.asked) == 1
+    errors = await errors_of(await tools_of(project.url), WRITES)
+    assert codes(errors) == the_same((code, code != "outcome_unknown"), WRITES)
+    assert len(project.asked) == len(WRITES)
 
 
-@pytest.mark.parametrize("call", SAFE_TO_REPEAT)
-async def test_a_read_that_hangs_times_out(scripted_project, tools_of, call):
+async def test_a_read_that_hangs_times_out(scripted_project, tools_of):
     project = await scripted_project(always(hang=True))
-    error = await (await tools_of(project.url, request_timeout_seconds=0.2)).fails(call[0], **call[1])
-    assert error["code"] == "vendor_timeout"
+    errors = await errors_of(await tools_of(project.url, request_timeout_seconds=0.2), SAFE_TO_REPEAT)
+    assert codes(errors) == the_same(("vendor_timeout", True), SAFE_TO_REPEAT)
 
 
-@pytest.mark.parametrize("call", WRITES)
 @pytest.mark.parametrize("fault", [{"hang": True}, {"status": 0}])
-async def test_a_write_that_hangs_or_is_cut_is_unknown_and_not_repeated(scripted_project, tools_of, call, fault):
+async def test_a_write_that_hangs_or_is_cut_is_unknown_and_not_repeated(scripted_project, tools_of, fault):
     project = await scripted_project(always(**fault))
-    error = await (await tools_of(project.url, request_timeout_seconds=0.2)).fails(call[0], **call[1])
-    assert (error["code"], error["retryable"]) == ("outcome_unknown", False)
-    assert len(project.asked) == 1
+    errors = await errors_of(await tools_of(project.url, request_timeout_seconds=0.2), WRITES)
+    assert codes(errors) == the_same(("outcome_unknown", False), WRITES)
+    assert len(project.asked) == len(WRITES)
 
 
 async def test_a_read_that_is_cut_once_is_repeated_at_once(scripted_project, tools_of):
@@ -88,34 +100,34 @@ async def test_a_read_that_is_always_cut_is_repeated_only_once(scripted_project,
     assert len(project.asked) == 2
 
 
-@pytest.mark.parametrize("call", EVERYTHING)
-async def test_a_project_that_nobody_serves_is_unavailable(tools_of, unused_url, call):
-    error = await (await tools_of(unused_url)).fails(call[0], **call[1])
-    assert (error["code"], error["retryable"]) == ("vendor_unavailable", True)
+async def test_a_project_that_nobody_serves_is_unavailable(tools_of, unused_url):
+    errors = await errors_of(await tools_of(unused_url), EVERYTHING)
+    assert codes(errors) == the_same(("vendor_unavailable", True), EVERYTHING)
 
 
-@pytest.mark.parametrize(
-    ("call", "code"), [(READ, "vendor_bad_answer"), (SIGN_IN, "vendor_bad_answer"), (UPDATE, "outcome_unknown")]
-)
 @pytest.mark.parametrize("body", [HTML, '"text"', '[1, "no row"]', "", "{"])
-async def test_an_answer_that_is_no_answer_of_supabase_is_told_apart(scripted_project, tools_of, call, code, body):
+async def test_an_answer_that_is_no_answer_of_supabase_is_told_apart(scripted_project, tools_of, body):
     project = await scripted_project(always(body=body))
-    assert (await (await tools_of(project.url)).fails(call[0], **call[1]))["code"] == code
+    errors = await errors_of(await tools_of(project.url), [READ, SIGN_IN, UPDATE])
+    assert {tool: error["code"] for tool, error in errors.items()} == {
+        "select_rows": "vendor_bad_answer",
+        "sign_in": "vendor_bad_answer",
+        "update_rows": "outcome_unknown",
+    }
 
 
-@pytest.mark.parametrize("call", EVERYTHING)
 @pytest.mark.parametrize(
     ("status", "code"),
     [(301, "misconfigured"), (404, "misconfigured"), (401, "vendor_credentials"), (413, "too_large")],
 )
-async def test_a_gateways_refusal_names_the_setting_to_fix(scripted_project, tools_of, call, status, code):
+async def test_a_gateways_refusal_names_the_setting_to_fix(scripted_project, tools_of, status, code):
     project = await scripted_project(
         always(status=status, body={"message": "no"}, headers={"location": "http://127.0.0.1:9/elsewhere"})
     )
-    error = await (await tools_of(project.url)).fails(call[0], **call[1])
-    assert error["code"] == code
+    errors = await errors_of(await tools_of(project.url), EVERYTHING)
+    assert {tool: error["code"] for tool, error in errors.items()} == the_same(code, EVERYTHING)
     if code != "too_large":
-        assert "SUPABASE_" in error["message"] + error["hint"]
+        assert all("SUPABASE_" in error["message"] + error["hint"] for error in errors.values())
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -213,6 +213,19 @@ async def test_signing_out_forgets_the_session_whatever_the_project_says(
     assert (await tools.fails("get_user", session=session))["code"] == "not_authenticated"
 
 
+async def test_signing_out_with_an_aged_token_ends_the_session_all_the_same(
+    scripted_project, tools_of, project_with_auth
+):
+    def logout(asked: Any) -> Answer:
+        aged = asked.headers["authorization"].endswith("-1")
+        return {"status": 403, "body": {"code": "bad_jwt", "message": "expired"}, "headers": VERSION} if aged else {}
+
+    project = await scripted_project(project_with_auth(logout=logout))
+    tools = await tools_of(project.url)
+    assert await tools("sign_out", session=await tools.signed_in(**ADA)) == {"revoked": True}
+    assert (project.asked[-1].path, project.asked[-1].headers["authorization"][-3:]) == ("/auth/v1/logout", "102")
+
+
 async def test_a_server_started_again_works_and_knows_no_earlier_session(
     scripted_project, server_for, tools_with, project_with_auth
 ):

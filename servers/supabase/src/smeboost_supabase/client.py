@@ -142,12 +142,22 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         """Forget a sign-in and end it in the project; raises as `Sessions.grant` does for a handle that is not held."""
         grant = self._sessions.close(session.get_secret_value())
         try:
-            await _auth(lambda: self._supabase.auth.admin.sign_out(grant.access.get_secret_value(), "local"))
+            await self._end(grant)
         except TokenExpired:
             return SignedOut(revoked=True)
         except SmeBoostError:
             return SignedOut(revoked=False)
         return SignedOut(revoked=True)
+
+    async def _end(self, grant: Grant) -> None:
+        def end(present: Grant) -> Awaitable[None]:
+            return _auth(lambda: self._supabase.auth.admin.sign_out(present.access.get_secret_value(), "local"))
+
+        try:
+            await end(grant)
+        except TokenExpired:
+            # Perhaps only the access token has aged, and its session goes on: a refused renewal tells.
+            await end(await self._refreshed(grant))
 
     async def _refreshed(self, grant: Grant) -> Grant:
         auth = self._own_auth_client()

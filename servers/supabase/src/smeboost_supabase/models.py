@@ -106,7 +106,10 @@ def _misfit(operator: Operator, value: Value) -> str | None:
             fits = isinstance(value, list) and not any(one is None for one in value)
             return None if fits else "must be a list of values without null (for null use operator is)"
         case "like" | "ilike":
-            return None if isinstance(value, str) else "must be text, with % for any text and _ for any character"
+            if not isinstance(value, str):
+                return "must be text, with % for any text and _ for any character"
+            # PostgREST reads * as another % and has no escape for it: the pattern would match more than it says.
+            return None if "*" not in value else "must not contain *, which the project reads as %; write _ for it"
         case "contains" | "contained_by":
             return None if isinstance(value, list | dict | str) else "must be a list, an object or a range as text"
         case "overlaps":
@@ -239,7 +242,10 @@ class RowPage(BaseModel):
 
     rows: list[dict[str, JsonValue]]
     count: int | None = Field(description="All rows that match, when count was exact.")
-    next_offset: int | None = Field(description="The offset of the next page; null when there is none.")
+    next_offset: int | None = Field(
+        description="The offset of the next page; null when there is none. When a project allows fewer rows in a page "
+        "than `limit`, only count exact tells that there are more."
+    )
 
 
 class WrittenRows(BaseModel):
