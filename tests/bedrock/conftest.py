@@ -1,7 +1,7 @@
 """The server against the emulator, and against a wire that fails as it is told to."""
 
 import asyncio
-import socket
+import json
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager
@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import uvicorn
 from fastmcp import Client
 from smeboost_bedrock.client import BedrockClient
 from smeboost_bedrock.server import create_server
 from smeboost_bedrock.settings import BedrockSettings
 from smeboost_emulators.bedrock.eventstream import MEDIA_TYPE, encode_event
+from smeboost_emulators.listening import served_in_thread
 from smeboost_emulators.testing.bedrock import EMULATED_TIME, BedrockEmulator
 from smeboost_shared.settings import load
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
 Step = Callable[[Request], Awaitable[Response]]
@@ -94,45 +96,48 @@ class FaultyWire:
             return message
 
         request = Request(scope, noting_receive)
-        self.requests.append({"path": scope["raw_path"].decode(), "body": await request.json()})
+        self.requests.append({"path": scope["raw_path"].decode(), "body": await _body(request)})
         self.arrived.set()
         step = self.steps[min(len(self.requests), len(self.steps)) - 1]
         response = await step(request)
         await response(scope, noting_receive, send)
 
 
-class _ReadyServer(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
+async def _body(request: Request) -> Any:
+    sent = await request.body()
+    return json.loads(sent) if sent else None
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
+
+class FaultyServer:
+    """One server for the faulty wires of all tests; the first segment of a path says whose request it is."""
+
+    def __init__(self) -> None:
+        self.wires: dict[str, FaultyWire] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _, name, rest = scope["raw_path"].decode().split("/", 2)
+        await self.wires[name]({**scope, "raw_path": f"/{rest}".encode()}, receive, send)
+
+
+@pytest.fixture(scope="session")
+def faulty_server() -> Generator[tuple[FaultyServer, str]]:
+    """The server that `faulty_wire` plugs its wires into, and its address."""
+    server = FaultyServer()
+    with served_in_thread(Starlette(routes=[Mount("", app=server)])) as (url, _stop):
+        yield server, url
 
 
 @pytest.fixture
-def faulty_wire() -> Generator[Callable[..., FaultyWire]]:
-    """Makes servers that fail in the given steps."""
-    running: list[tuple[_ReadyServer, threading.Thread, socket.socket]] = []
+def faulty_wire(faulty_server: tuple[FaultyServer, str]) -> Callable[..., FaultyWire]:
+    """Makes wires that fail in the given steps."""
+    server, url = faulty_server
 
     def make(*steps: Step) -> FaultyWire:
-        wire = FaultyWire(list(steps))
-        listener = socket.create_server(("127.0.0.1", 0))
-        wire.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(wire, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
-        server = _ReadyServer(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread, listener))
-        assert server.ready.wait(WAIT_SECONDS)
+        name = f"wire{len(server.wires)}"
+        wire = server.wires[name] = FaultyWire(list(steps), url=f"{url}/{name}")
         return wire
 
-    yield make
-    for server, thread, listener in running:
-        server.should_exit = True
-        thread.join(WAIT_SECONDS)
-        listener.close()
+    return make
 
 
 USAGE = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}

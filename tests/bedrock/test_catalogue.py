@@ -1,5 +1,6 @@
 """`list_models` and `estimate_cost`."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any
@@ -79,6 +80,27 @@ async def test_bad_input_of_list_models_names_the_field(ask: Ask, arguments: dic
 async def test_unreachable_control_plane_is_unavailable(ask: Ask):
     result = await ask("list_models", {}, control_url="http://127.0.0.1:9")
     assert result.structured_content["error"]["code"] == "vendor_unavailable"
+
+
+async def test_list_that_breaks_off_is_unavailable_and_says_nothing_of_a_bill(ask: Ask):
+    async def cut(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(cut, "127.0.0.1", 0) as server:
+        result = await ask("list_models", {}, control_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    failure = result.structured_content["error"]
+    assert failure["code"] == "vendor_unavailable"
+    assert "billed" not in failure.get("hint", "")
+
+
+async def test_lists_at_once_are_bounded_and_all_answer_in_time(connect: Any):
+    async with connect() as client:
+        calls = [client.call_tool("list_models", {}, raise_on_error=False) for _ in range(12)]
+        results = [result.structured_content for result in await asyncio.gather(*calls)]
+        codes = {result["error"]["code"] for result in results if "error" in result}
+        assert codes <= {"rate_limited"}
+        assert sum("models" in result for result in results) >= 8
+        assert (await client.call_tool("list_models", {})).structured_content["models"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from smeboost_bedrock.settings import BedrockSettings
 from smeboost_emulators.testing.bedrock import BedrockEmulator
+from smeboost_shared.errors import Misconfigured
+from smeboost_shared.settings import load
 
 COMMAND = [sys.executable, "-m", "smeboost_bedrock"]
 START_SECONDS = 15
@@ -67,8 +70,12 @@ async def test_http_read_only_offers_only_what_costs_nothing(environment: Enviro
         await asyncio.wait_for(process.wait(), 10)
 
 
-async def test_process_ends_with_its_client_even_while_a_model_is_silent(
-    environment: Environment, faulty_wire: Callable[..., Any], steps: Any
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("converse", {"messages": [{"role": "user", "text": "Hello"}]}), ("list_models", {})],
+)
+async def test_process_ends_with_its_client_even_while_bedrock_is_silent(
+    environment: Environment, faulty_wire: Callable[..., Any], steps: Any, *, tool: str, arguments: dict[str, Any]
 ):
     wire = faulty_wire(steps.hangs())
     env = environment(AWS_ENDPOINT_URL_BEDROCK_RUNTIME=wire.url)
@@ -76,7 +83,7 @@ async def test_process_ends_with_its_client_even_while_a_model_is_silent(
     process = await asyncio.create_subprocess_exec(*COMMAND, env=env, stdin=pipe, stdout=pipe)
     assert process.stdin is not None
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-    question = {"name": "converse", "arguments": {"messages": [{"role": "user", "text": "Hello"}]}}
+    question = {"name": tool, "arguments": arguments}
     for message in (
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
         {"jsonrpc": "2.0", "method": "notifications/initialized"},
@@ -86,7 +93,7 @@ async def test_process_ends_with_its_client_even_while_a_model_is_silent(
     try:
         assert await asyncio.to_thread(wire.arrived.wait, START_SECONDS)
         process.stdin.close()
-        # Far below the 300 s for which the call's thread would wait.
+        # Far below the 30 or 300 s for which the call's thread would wait.
         await asyncio.wait_for(process.communicate(), 5)
     finally:
         if process.returncode is None:
@@ -106,21 +113,27 @@ async def answers(port: int) -> None:
             return
 
 
+def test_missing_setting_gives_one_line_that_names_it(environment: Environment):
+    env = environment(AWS_REGION=None)
+    result = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert "AWS_REGION" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
-        ("AWS_REGION", None),
+        ("AWS_REGION", ""),
         ("AWS_REGION", "nowhere"),
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "127.0.0.1:4566"),
         ("BEDROCK_CALLS_MAX", "many"),
     ],
 )
-def test_missing_or_wrong_setting_gives_one_line_that_names_it(
-    environment: Environment, variable: str, value: str | None
-):
-    env = environment(**{variable: value})
-    result = subprocess.run(COMMAND, env=env, capture_output=True, text=True, timeout=START_SECONDS, check=False)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert len(result.stderr.splitlines()) == 1
-    assert variable in result.stderr
+def test_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str):
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(Misconfigured) as refused:
+        load(BedrockSettings)
+    assert [problem.field for problem in refused.value.errors] == [variable]

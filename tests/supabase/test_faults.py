@@ -15,9 +15,9 @@ UPDATE: Call = ("update_rows", {"table": "orders", "values": {"total": 1}, "filt
 DELETE: Call = ("delete_rows", {"table": "orders", "filters": ONE})
 SIGN_IN: Call = ("sign_in", {"email": "ada@example.com", "password": "correct horse"})
 HTML = "<html><body>Bad gateway</body></html>"
-SAFE_TO_REPEAT = [READ, SIGN_IN]
-WRITES = [INSERT, UPDATE, DELETE]
-EVERYTHING = [*SAFE_TO_REPEAT, *WRITES]
+SAFE_TO_REPEAT: list[Call] = [READ, SIGN_IN]
+WRITES: list[Call] = [INSERT, UPDATE, DELETE]
+EVERYTHING: list[Call] = [*SAFE_TO_REPEAT, *WRITES]
 
 
 def always(**told: Any) -> Callable[[Any], dict[str, Any]]:

@@ -25,7 +25,7 @@ from urllib3 import exceptions as http
 
 from smeboost_bedrock.catalogue import Catalogue, ModelFacts, end_warning, load_catalogue, utc_today
 from smeboost_bedrock.models import ConverseAnswer, ConverseRequest, ListedModel
-from smeboost_bedrock.reading import Event, Reading
+from smeboost_bedrock.reading import Event, Reading, answered
 from smeboost_bedrock.refusals import Refusal, error_for
 from smeboost_bedrock.retries import wait_before_retry
 from smeboost_bedrock.rules import check_request
@@ -35,7 +35,9 @@ from smeboost_bedrock.stream import AnswerBuilder
 PROFILE_PAGES_MAX = 20
 PROFILE_PAGE_SIZE = 100
 CONTROL_TIMEOUT_SECONDS = 30
-"""Listing is quick; only a model may be slow."""
+"""Listing is quick; only a model may be slow. One request may take so long, and so may all of a list."""
+LISTS_MAX = 8
+"""Lists read at the same time, those included that nobody waits for any more."""
 
 # A vendor's exceptions have no common base: botocore's own, and what shines through from below it in a stream.
 VENDOR_ERRORS = (aws.BotoCoreError, aws.ClientError, ParserError, http.HTTPError)
@@ -61,6 +63,7 @@ class BedrockClient:
         self._clients: dict[str, Any] = {}
         self._readings: set[Reading] = set()
         self._turns = asyncio.Semaphore(settings.calls_max)
+        self._lists = threading.BoundedSemaphore(LISTS_MAX)
 
     async def __aenter__(self) -> Self:
         # botocore logs the parameters of each request at DEBUG.
@@ -102,8 +105,13 @@ class BedrockClient:
         Raises:
             SmeBoostError: see `refusals.py`.
         """
+        if not self._lists.acquire(blocking=False):
+            raise RateLimited("Too many lists of models are under way.", retry_after_seconds=1)
         try:
-            return await asyncio.to_thread(self._list_models)
+            async with asyncio.timeout(CONTROL_TIMEOUT_SECONDS):
+                return await answered(self._list_models)
+        except TimeoutError:
+            raise VendorTimeout(f"The list was not complete after {CONTROL_TIMEOUT_SECONDS} s.") from None
         except VENDOR_ERRORS as exc:
             raise self._error(_refusal(exc, in_stream=False), model="") from exc
 
@@ -178,6 +186,12 @@ class BedrockClient:
             raise
 
     def _list_models(self) -> list[ListedModel]:
+        try:
+            return self._read_list()
+        finally:
+            self._lists.release()
+
+    def _read_list(self) -> list[ListedModel]:
         control = self._control()
         pages = control.get_paginator("list_inference_profiles").paginate(
             PaginationConfig={"PageSize": PROFILE_PAGE_SIZE, "MaxItems": PROFILE_PAGES_MAX * PROFILE_PAGE_SIZE}

@@ -47,7 +47,8 @@ BILL_HINT = (
 )
 CREDENTIALS_HINT = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE or AWS_BEARER_TOKEN_BEDROCK, and allow them "
-    "bedrock:InvokeModelWithResponseStream and bedrock:ListFoundationModels. An emulator takes any key."
+    "bedrock:InvokeModelWithResponseStream, bedrock:ListFoundationModels and bedrock:ListInferenceProfiles. "
+    "An emulator takes any key."
 )
 
 
@@ -79,8 +80,10 @@ class Refusal:
 def error_for(
     refusal: Refusal, *, model: str, facts: ModelFacts | None, today: date, partial: str = ""
 ) -> SmeBoostError:
-    """The error that the caller gets; `partial` is what had arrived of the answer."""
+    """The error that the caller gets; `model` is empty for a list, `partial` is what had arrived of the answer."""
     error = _model_error(refusal, model, facts, today) or _BY_CODE.get(refusal.code, _by_status)(refusal)
+    if not model and error.hint == BILL_HINT:
+        error.hint = None  # a list is not billed
     if partial and len(partial) <= PARTIAL_CHARACTERS_MAX:
         error.hint = f"{error.hint or ''} The answer had begun (a model's text, cut off): {partial}".strip()
     return error
