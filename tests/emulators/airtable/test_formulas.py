@@ -1,5 +1,6 @@
 """`filterByFormula` over real cells: what each kind of field is inside a formula."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,9 @@ import pytest
 from pyairtable import Api
 from pyairtable.formulas import AND, Field, match
 from requests import HTTPError
+from smeboost_emulators.airtable.errors import ApiError
+from smeboost_emulators.airtable.filtering import passing
+from smeboost_emulators.airtable.seed import load_seed
 
 
 @pytest.fixture
@@ -164,3 +168,14 @@ def test_bad_formula_is_refused_with_the_vendor_s_error(
     error = response.json()["error"]
     assert error["type"] == "INVALID_FILTER_BY_FORMULA"
     assert words in error["message"]
+
+
+def test_a_formula_that_takes_too_long_is_given_up() -> None:
+    fields = [{"name": "Name", "type": "singleLineText"}]
+    table = {"name": "T", "fields": fields}
+    seed = {"bases": [{"name": "B", "tables": [table], "records": {"T": [{"fields": {"Name": "a"}}]}}]}
+    [base] = load_seed(json.dumps(seed).encode())
+    [records] = base.tables.values()
+    assert passing("Name", records, range(1), seconds_max=5) == [0]
+    with pytest.raises(ApiError, match="INVALID_FILTER_BY_FORMULA"):
+        passing("Name", records, range(1), seconds_max=-1)

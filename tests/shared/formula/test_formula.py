@@ -189,6 +189,14 @@ def test_long_flat_formulas_are_not_deep() -> None:
     assert value_of(f"OR({terms}, RECORD_ID()='recAAAAAAAAAAAAAA')") == 1
 
 
+@pytest.mark.parametrize("cell", ["a", "b", "", None, ["b"], ["a", "b"], [], 5.0, 0, datetime(2024, 5, 1, tzinfo=UTC)])
+def test_a_long_or_of_texts_agrees_with_its_terms_one_by_one(cell: Value) -> None:
+    terms = ["{X}='2024-05-01'", "{X}='b'", "{X}='a, b'", "{X}='5'"]
+    quick = compile_formula(f"OR({', '.join(terms)})", Table("X"))
+    plain = compile_formula(f"OR({', '.join(terms)}, 0)", Table("X"))
+    assert quick.keeps(Record({"X": cell})) == plain.keeps(Record({"X": cell}))
+
+
 def test_repeated_text_cannot_grow_without_bound() -> None:
     with pytest.raises(EvaluationError):
         value_of("REPT(REPT('x', 1000000), 1000)")

@@ -4,7 +4,8 @@ What a field is inside a formula: a link is the primary text of the linked recor
 checkbox 1 or 0, a date a moment in UTC, a list its parts (https://support.airtable.com/docs/formula-field-reference).
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -19,6 +20,10 @@ from smeboost_emulators.airtable.ordering import shown
 from smeboost_emulators.airtable.schema import Field, Table
 
 Predicate = Callable[[int], bool]
+FILTER_SECONDS_MAX = 10.0
+"""How long one formula may keep everybody else waiting: requests are handled one after the other."""
+FILTER_BATCH = 16
+"""Records between two looks at the clock."""
 MOMENT_TYPES = frozenset({"date", "dateTime", "createdTime", "lastModifiedTime"})
 
 
@@ -71,6 +76,24 @@ def predicate(formula_text: str, table: Table) -> Predicate:
         return formula.keeps(row)
 
     return passes
+
+
+def passing(
+    formula_text: str, table: Table, slots: Sequence[int], *, seconds_max: float = FILTER_SECONDS_MAX
+) -> list[int]:
+    """The slots whose records pass the formula.
+
+    Raises:
+        ApiError: as `predicate`, or it took longer than `seconds_max`.
+    """
+    passes = predicate(formula_text, table)
+    deadline = time.monotonic() + seconds_max
+    found: list[int] = []
+    for start in range(0, len(slots), FILTER_BATCH):
+        if time.monotonic() > deadline:
+            raise invalid_formula(f"It took this emulator longer than {seconds_max:g} s. Make it shorter.")
+        found.extend(filter(passes, slots[start : start + FILTER_BATCH]))
+    return found
 
 
 def _reader(field: Field) -> Callable[[int], Value]:

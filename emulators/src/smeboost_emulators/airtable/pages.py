@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from smeboost_emulators.airtable.errors import unknown_view, view_of_another_table
-from smeboost_emulators.airtable.filtering import predicate
+from smeboost_emulators.airtable.filtering import passing
 from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.iterators import Iterators, Listing, Place
 from smeboost_emulators.airtable.listing import ListOptions
@@ -84,7 +84,7 @@ def _chosen(table: Table, options: ListOptions, view: View | None) -> Sequence[i
         slots = [slot for slot in found if slot is not None]
     for formula in (view.formula if view else None, options.formula):
         if formula is not None:
-            slots = list(filter(predicate(formula, table), slots))
+            slots = passing(formula, table, slots)
     return slots
 
 

@@ -1,6 +1,6 @@
 """The formula tree: what a formula says, free of how it is evaluated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class FieldReference:
     """A field by name or id; `bare` when it stood without braces."""
 
     name: str
-    position: int
+    position: int = field(compare=False)
     bare: bool = False
     depth: int = 1
 
@@ -35,7 +35,7 @@ class Call:
 
     name: str
     arguments: tuple["Node", ...]
-    position: int
+    position: int = field(compare=False)
     depth: int
 
 
