@@ -40,7 +40,8 @@ def assert_links_are_symmetric(base: dict[str, Any]) -> None:
     names = {field["id"]: field["name"] for table in base["tables"] for field in table["fields"]}
     for table_id, table in tables.items():
         for field in table["fields"]:
-            if field["type"] != "multipleRecordLinks":
+            # Both fields of a pair say the same about it, so one of them is asked.
+            if field["type"] != "multipleRecordLinks" or field["id"] > field["options"]["inverseLinkFieldId"]:
                 continue
             inverse = names[field["options"]["inverseLinkFieldId"]]
             other = base["records"][field["options"]["linkedTableId"]]
