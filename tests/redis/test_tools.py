@@ -105,6 +105,23 @@ async def test_a_scan_finds_every_key_once_its_cursor_has_ended(
     assert hashes["keys"] == ["order:hash"]
 
 
+async def test_a_page_of_a_scan_is_about_as_long_as_asked_for_among_keys_of_others(
+    call: Call, redis: RedisClient, settings: RedisSettings
+):
+    ours = [("SET", f"{settings.key_prefix}ours:{number}", "x") for number in range(500)]
+    others = [("SET", f"{settings.key_prefix}theirs:{number}", "x") for number in range(500)]
+    await redis.execute_many([*ours, *others])
+    cursor, longest, found = None, 0, set[str]()
+    while True:
+        page = await call("scan_keys", pattern="ours:*", count=5, cursor=cursor)
+        longest, found = max(longest, len(page["keys"])), found | set(page["keys"])
+        cursor = page["cursor"]
+        if cursor is None:
+            break
+    assert len(found) == 500
+    assert longest <= 50
+
+
 async def test_a_prefix_with_glob_characters_fences_the_scan(redis_settings: Callable[..., RedisSettings]):
     mine = redis_settings(key_prefix="a*[x]?\\:")
     other = redis_settings(key_prefix="ab*[x]?\\:")

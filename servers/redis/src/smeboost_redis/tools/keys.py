@@ -18,6 +18,7 @@ from smeboost_redis.writing import check_size, milliseconds
 SCAN_STEPS_MAX = 50
 """Steps of SCAN in one call: a rare pattern in a large store gives an empty page and a cursor, not a long wait."""
 SCAN_STEP_KEYS = 1000
+"""The longest step; the first is as long as the page that was asked for."""
 PATTERN_CHARACTERS_MAX = 1000
 CONDITIONS: dict[Condition, list[str]] = {
     Condition.ALWAYS: [],
@@ -105,10 +106,11 @@ async def scan(client: RedisClient, names: KeyNames, filters: Sequence[Part], co
     for _ in range(SCAN_STEPS_MAX):
         reply = await client.execute("SCAN", start, "COUNT", step, *filters, repeatable=True)
         following, keys = as_list(reply)
-        found += [names.name(raw) for raw in map(as_bytes, as_list(keys)) if names.is_visible(raw)]
+        visible = [names.name(raw) for raw in map(as_bytes, as_list(keys)) if names.is_visible(raw)]
+        found += visible
         start = int(as_bytes(following))
         if start == 0 or len(found) >= count:
             break
-        # The first step fits a store that is all matches; the next ones a store that is not.
-        step = SCAN_STEP_KEYS
+        # Steps grow only where nothing is found, so that no page is far longer than it was asked for.
+        step = step if visible else min(2 * step, SCAN_STEP_KEYS)
     return KeyPage(keys=found, cursor=str(start) if start else None)
