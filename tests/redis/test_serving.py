@@ -86,16 +86,17 @@ async def test_a_stdio_process_does_the_main_job_and_never_logs_the_password(
     assert str(urlsplit(valkey_url).password) not in log.read_text()
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-async def test_a_read_only_server_over_http_offers_and_does_nothing_else(valkey_url: str, mode: str):
-    async with http_server("--read-only", REDIS_URL=valkey_url) as url, Client(url, mode=mode) as client:
-        assert {tool.name for tool in await client.list_tools()} == READS
-        refused = await client.call_tool("set_key", {"key": "a", "value": "1"}, raise_on_error=False)
-        assert refused.is_error
-        assert refused.structured_content is not None
-        assert refused.structured_content["error"]["code"] == "not_found"
-        found = await client.call_tool("scan_keys", {})
-        assert found.structured_content == {"keys": [], "cursor": None}
+async def test_a_read_only_server_over_http_offers_and_does_nothing_else(valkey_url: str):
+    async with http_server("--read-only", REDIS_URL=valkey_url) as url:
+        for mode in ("auto", "legacy"):
+            async with Client(url, mode=mode) as client:
+                assert {tool.name for tool in await client.list_tools()} == READS
+                refused = await client.call_tool("set_key", {"key": "a", "value": "1"}, raise_on_error=False)
+                assert refused.is_error
+                assert refused.structured_content is not None
+                assert refused.structured_content["error"]["code"] == "not_found"
+                found = await client.call_tool("scan_keys", {})
+                assert found.structured_content == {"keys": [], "cursor": None}
 
 
 async def test_a_server_whose_store_goes_and_comes_says_so_and_needs_no_restart(tmp_path: Path):
@@ -125,13 +126,9 @@ async def test_a_wrong_password_is_told_to_the_caller_without_it(valkey_url: str
     assert "wr0ng" not in str(refused)
 
 
-@pytest.mark.parametrize("variables", [{}, {"REDIS_URL": "http://u:s3cret@h"}])
-def test_a_server_without_its_url_names_the_variable_and_ends_with_2(variables: dict[str, str]):
-    done = subprocess.run(
-        COMMAND, env=environment(**variables), capture_output=True, text=True, timeout=60, check=False
-    )
+def test_a_server_without_its_url_names_the_variable_and_ends_with_2():
+    done = subprocess.run(COMMAND, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert "REDIS_URL" in done.stderr
-    assert "s3cret" not in done.stderr
