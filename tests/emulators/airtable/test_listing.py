@@ -8,6 +8,9 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smeboost_emulators.airtable.errors import ApiError
+from smeboost_emulators.airtable.ids import new_id
+from smeboost_emulators.airtable.iterators import Iterators, Listing, Place
 from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, running_emulator, small_seed
 
 CHOICES = ["zebra", "Ant", "mole"]
@@ -205,3 +208,16 @@ def test_a_table_whose_name_holds_a_slash_is_reached(airtable_emulator: StartAir
     send = plain_http(airtable_emulator(seed=seed))
     assert len(send("GET", "In%2Fout%2C%20gr%C3%B6%C3%9Fer").json()["records"]) == 5
     assert send("GET", "In%2Fout%2C%20gr%C3%B6%C3%9Fer/recProduct0000001").json()["id"] == "recProduct0000001"
+
+
+def test_iterators_give_up_the_oldest_when_they_hold_too_many_slots() -> None:
+    iterators = Iterators(300, slots_held_max=10)
+    shared = [0, 1, 2, 3]
+    offsets = [iterators.offset(None, Listing("tbl", slots), new_id("rec"), Place(1, 1)) for slots in (shared, shared)]
+    offsets.append(iterators.offset(None, Listing("tbl", [4, 5, 6, 7, 8]), new_id("rec"), Place(1, 1)))
+    assert [iterators.resume(offset, "tbl")[2] for offset in offsets] == [Place(1, 1)] * 3
+    last = iterators.offset(None, Listing("tbl", [9, 10]), new_id("rec"), Place(1, 1))
+    for offset in offsets[:2]:
+        with pytest.raises(ApiError, match="LIST_RECORDS_ITERATOR_NOT_AVAILABLE"):
+            iterators.resume(offset, "tbl")
+    assert iterators.resume(offsets[2], "tbl")[2] == iterators.resume(last, "tbl")[2]

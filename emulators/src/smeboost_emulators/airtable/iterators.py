@@ -7,7 +7,7 @@ Source: the sheet of list parameters, and https://support.airtable.com on LIST_R
 """
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +16,8 @@ from smeboost_emulators.airtable.ids import is_id, new_id
 
 ITERATORS_MAX = 10_000
 """Iterators held at a time; the one unused for longest goes first."""
+SLOTS_HELD_MAX = 50_000_000
+"""Record slots that all iterators hold together (200 MB); iterators of one order share it and count once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,27 @@ class Listing:
 class Iterators:
     """The iterators of one process."""
 
-    def __init__(self, lifetime_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        lifetime_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        slots_held_max: int = SLOTS_HELD_MAX,
+    ) -> None:
         self._lifetime_seconds = lifetime_seconds
         self._clock = clock
+        self._slots_held_max = slots_held_max
         self._listings: OrderedDict[str, Listing] = OrderedDict()
+        self._holders: Counter[int] = Counter()
+        self._slots_held = 0
 
     def offset(self, iterator_id: str | None, listing: Listing, last_record_id: str, place: Place) -> str:
         """The offset of the page that begins at `place`; a listing without an id gets one."""
         iterator_id = iterator_id or new_id("itr")
         listing.places[last_record_id] = place
         listing.expires = self._clock() + self._lifetime_seconds
-        self._listings[iterator_id] = listing
+        if iterator_id not in self._listings:
+            self._listings[iterator_id] = listing
+            self._hold(listing.slots, 1)
         self._listings.move_to_end(iterator_id)
         self._expire()
         return f"{iterator_id}/{last_record_id}"
@@ -57,6 +69,8 @@ class Iterators:
     def forget(self) -> None:
         """End every iterator."""
         self._listings.clear()
+        self._holders.clear()
+        self._slots_held = 0
 
     def resume(self, offset: object, table_id: str) -> tuple[str, Listing, Place]:
         """The iterator that an offset names, and where it is.
@@ -78,6 +92,19 @@ class Iterators:
         now = self._clock()
         while self._listings:
             oldest = next(iter(self._listings.values()))
-            if oldest.expires > now and len(self._listings) <= ITERATORS_MAX:
+            too_many = len(self._listings) > ITERATORS_MAX or self._slots_held > self._slots_held_max
+            if oldest.expires > now and not too_many:
                 return
             self._listings.popitem(last=False)
+            self._hold(oldest.slots, -1)
+
+    def _hold(self, slots: Sequence[int], change: int) -> None:
+        """Count one holder of `slots` more or less; a range takes no room."""
+        if isinstance(slots, range):
+            return
+        before = self._holders[id(slots)]
+        self._holders[id(slots)] += change
+        if before == 0 or before + change == 0:
+            self._slots_held += change * len(slots)
+        if before + change == 0:
+            del self._holders[id(slots)]

@@ -5,6 +5,7 @@ one for each page. A table without filter, view or sort is a range of slots, whi
 """
 
 import re
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -68,7 +69,8 @@ class Pages:
         if any(_CLOCK.search(formula or "") for formula in (options.formula, view.formula if view else None)):
             kept = None
         if kept is None or kept[0] != table.base.version:
-            kept = (table.base.version, ordered(table, _chosen(table, options, view), sort))
+            # Packed, because many of them are held: 4 bytes a record, and not 36.
+            kept = (table.base.version, array("I", ordered(table, _chosen(table, options, view), sort)))
             self._orders[key] = kept
             if len(self._orders) > KEPT_ORDERS_MAX:
                 self._orders.popitem(last=False)

@@ -27,10 +27,10 @@ def seed() -> Seed:
     gc.disable()
     try:
         network.fill()
+        return seed_of(BASE, [network.flights, network.airlines, network.planes, network.airports])
     finally:
         if collecting:
             gc.enable()
-    return seed_of(BASE, [network.flights, network.airlines, network.planes, network.airports])
 
 
 def _data_file(name: str) -> Path:
