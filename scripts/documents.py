@@ -25,7 +25,7 @@ class Member:
     """A member with generated tables in its README."""
 
     folder: str
-    settings: str
+    settings: tuple[str, ...]
     tools: str | None = None
 
     @property
@@ -36,10 +36,12 @@ class Member:
 
 MEMBERS = [
     *(
-        Member(f"servers/{name}", f"smeboost_{name}.settings:{name.capitalize()}Settings", f"tests/{name}/tools.json")
+        Member(
+            f"servers/{name}", (f"smeboost_{name}.settings:{name.capitalize()}Settings",), f"tests/{name}/tools.json"
+        )
         for name in ("airtable", "supabase", "redis", "bedrock")
     ),
-    Member("gateway", "smeboost_gateway.settings:GatewaySettings"),
+    Member("gateway", ("smeboost_gateway.settings:GatewaySettings", "smeboost_sync.settings:JobSettings")),
 ]
 
 
@@ -87,24 +89,32 @@ def changes(annotations: dict[str, Any]) -> str:
     return "overwrites or removes" if annotations["destructiveHint"] else "adds"
 
 
-def settings_table(where: str) -> str:
+def settings_table(classes: tuple[str, ...]) -> str:
     """One line a setting: its variable, its default, what it means."""
-    module, name = where.split(":")
-    kind: type[Settings] = getattr(import_module(module), name)
     rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for place in classes:
+        module, name = place.split(":")
+        rows += settings_rows(getattr(import_module(module), name))
+    return "\n".join(rows) + "\n"
+
+
+def settings_rows(kind: type[Settings]) -> list[str]:
+    """The rows of one class; a setting that is itself a class of settings is not one variable."""
+    rows: list[str] = []
     prefix = kind.model_config.get("env_prefix", "")
     for name, field in kind.model_fields.items():
+        if field.default_factory is not None:
+            continue
         variable = field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name}".upper()
         rows.append(f"| `{variable}` | {default_of(field)} | {field.description or ''} |")
-    return "\n".join(rows) + "\n"
+    return rows
 
 
 def default_of(field: FieldInfo) -> str:
     """The default as a person would write it."""
-    if field.default is PydanticUndefined and field.default_factory is None:
+    if field.default is PydanticUndefined:
         return "required"
-    value = field.get_default(call_default_factory=False)
-    return "" if value in (None, PydanticUndefined, (), []) else f"`{value}`"
+    return "" if field.default in (None, ()) else f"`{field.default}`"
 
 
 if __name__ == "__main__":
