@@ -4,8 +4,9 @@ A tool is declared with one of the annotation constants below; read-only mode an
 derived from them and from nothing else.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from difflib import get_close_matches
 from importlib.metadata import version
 
 from fastmcp import FastMCP
@@ -99,7 +100,7 @@ class ToolErrors(Middleware):
         except SmeBoostError as exc:
             return failed(exc.body())
         except ValidationError as exc:
-            return failed(_invalid_arguments(name, exc).body())
+            return failed(_invalid_arguments(name, exc, await _argument_names(context)).body())
         except NotFoundError:
             return failed(NotFound(f"There is no tool {name!r}.", hint="List the tools first.").body())
         except ToolError as exc:
@@ -135,10 +136,30 @@ def error_of(result: ToolResult) -> SmeBoostError | None:
     return SmeBoostError(text or None)
 
 
-def _invalid_arguments(tool: str, exc: ValidationError) -> InvalidInput:
+async def _argument_names(context: MiddlewareContext[CallToolRequestParams]) -> list[str]:
+    server = context.fastmcp_context and context.fastmcp_context.fastmcp
+    tool = await server.get_tool(context.message.name) if server else None
+    return list(tool.parameters.get("properties", {})) if tool else []
+
+
+def _invalid_arguments(tool: str, exc: ValidationError, known: list[str]) -> InvalidInput:
     cause = exc.__cause__
-    problems = field_problems(cause) if isinstance(cause, PydanticValidationError) else []
+    if not isinstance(cause, PydanticValidationError):
+        return InvalidInput(f"The arguments of {tool} are not valid.")
+    unknown = {str(error["loc"][0]) for error in cause.errors() if error["type"] == "unexpected_keyword_argument"}
+    problems = [
+        problem.model_copy(update={"message": unknown_name(problem.field, known)})
+        if problem.field in unknown
+        else problem
+        for problem in field_problems(cause)
+    ]
     return InvalidInput(f"The arguments of {tool} are not valid.", errors=problems)
+
+
+def unknown_name(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that is not among the known ones: the nearest of them, or all."""
+    near = get_close_matches(name, names := list(known), n=1)
+    return f"is unknown; did you mean {near[0]!r}?" if near else f"is unknown; there are {', '.join(names)}"
 
 
 def field_problems(exc: PydanticValidationError) -> list[FieldProblem]:
