@@ -16,7 +16,7 @@ import msgspec
 from fastmcp.tools.base import ToolResult
 from smeboost_redis.cache import Cache
 from smeboost_redis.client import RedisClient
-from smeboost_shared.errors import OutcomeUnknown, StoreUnavailable, VendorTimeout
+from smeboost_shared.errors import OutcomeUnknown, SmeBoostError, StoreUnavailable, VendorTimeout
 from smeboost_shared.logs import get_logger
 from smeboost_shared.toolkit import error_of
 
@@ -25,7 +25,7 @@ from smeboost_gateway.identity import Identity
 from smeboost_gateway.metrics import Metrics
 from smeboost_gateway.policy import ServerName, check_role
 from smeboost_gateway.settings import GatewaySettings
-from smeboost_gateway.tools import Tools
+from smeboost_gateway.tools import ConnectionLost, Tools
 
 ETAG_BYTES = 16
 CACHE_NAMESPACE = "gateway-cache"
@@ -181,16 +181,20 @@ class ToolCall:
                 result = await self._tools.call(call.server, call.tool, call.arguments)
         except TimeoutError:
             self._metrics.tool_call(call.server, call.tool, "timeout")
-            raise await self._timed_out(call) from None
+            raise await self._unanswered(call, VendorTimeout()) from None
+        except ConnectionLost as exc:
+            self._metrics.tool_call(call.server, call.tool, exc.code)
+            raise await self._unanswered(call, exc) from exc
         error = error_of(result)
         self._metrics.tool_call(call.server, call.tool, error.code if error else "ok")
         if error is not None:
             raise error
         return Answer(body=msgspec.json.encode(result.structured_content), result=result)
 
-    async def _timed_out(self, call: Call) -> VendorTimeout | OutcomeUnknown:
+    async def _unanswered(self, call: Call, error: SmeBoostError) -> SmeBoostError:
+        """A read may simply be repeated; of a write nobody knows whether it happened."""
         read_only = await self._tools.is_read_only(call.server, call.tool)
-        return VendorTimeout() if read_only else OutcomeUnknown()
+        return error if read_only else OutcomeUnknown()
 
 
 def call_path(tools: Tools, store: RedisClient, settings: GatewaySettings, metrics: Metrics) -> CallPath:

@@ -1,6 +1,5 @@
 """Reading requests: what does not fit is refused with the name of the field and the way to mend it."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -9,7 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from pydantic import BaseModel, ValidationError
 from smeboost_shared.errors import FieldProblem, InvalidInput, MalformedRequest, UnsupportedMediaType
-from smeboost_shared.toolkit import field_problems
+from smeboost_shared.toolkit import field_problems, unknown_name
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -47,7 +46,7 @@ def _read_query(query: bytes, model: type[Model]) -> Model:
     problems: list[FieldProblem] = []
     for name, found in given.items():
         if name not in known:
-            problems.append(FieldProblem(field=name[:100], message=_unknown(name, list(known))))
+            problems.append(FieldProblem(field=name[:100], message=unknown_name(name, list(known))))
         elif isinstance(known[name].default, tuple):
             values[name] = found
         elif len(found) > 1:
@@ -72,13 +71,6 @@ def _parameters(query: bytes) -> Mapping[str, list[str]]:
     for name, value in pairs:
         found.setdefault(name, []).append(value)
     return found
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.5)
-    if close:
-        return f"is unknown; did you mean {close[0]!r}?"
-    return f"is unknown; there is {', '.join(known)}" if known else "is unknown; there are no parameters here"
 
 
 async def read_body(request: Request, model: type[Model], settings: GatewaySettings) -> Model:

@@ -6,7 +6,7 @@ A server runs in this process unless its URL is set; then one client is connecte
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Protocol
 
 import httpx2
@@ -14,6 +14,7 @@ from fastmcp import Client, FastMCP
 from fastmcp.server.providers.proxy import ProxyProvider
 from fastmcp.tools.base import ToolResult
 from mcp.shared.exceptions import MCPError
+from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 from smeboost_airtable.server import create_server as create_airtable
 from smeboost_airtable.settings import AirtableSettings
 from smeboost_bedrock.server import create_server as create_bedrock
@@ -29,6 +30,10 @@ from smeboost_gateway.policy import ServerName, UnknownTool
 from smeboost_gateway.settings import GatewaySettings
 
 Arguments = Mapping[str, Any]
+
+
+class ConnectionLost(VendorUnavailable):
+    """The server was lost; a call that was under way may or may not have happened."""
 
 
 class ToolServer(Protocol):
@@ -79,6 +84,7 @@ class RemoteServer:
 
         Raises:
             VendorUnavailable: the server cannot be reached.
+            ConnectionLost: it was lost before it answered.
             VendorBadAnswer: it does not speak MCP as we do.
         """
         client = await self._connected()
@@ -103,7 +109,9 @@ class RemoteServer:
         """End the connection, if there is one."""
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            # What had ended before says so once more, and nobody is left to hear it.
+            with suppress(MCPError, httpx2.HTTPError, RuntimeError):
+                await client.close()
 
     async def _connected(self) -> Client[Any]:
         async with self._connecting:
@@ -111,8 +119,12 @@ class RemoteServer:
                 return self._client
             await self.close()
             client: Client[Any] = Client(self._url, timeout=self._timeout_seconds)
-            with self._translated():
-                await client.__aenter__()
+            try:
+                with self._translated():
+                    await client.__aenter__()
+            except ConnectionLost as exc:
+                # Nothing was asked yet, so nothing can have happened.
+                raise VendorUnavailable(exc.message, retry_after_seconds=exc.retry_after_seconds) from exc
             self._client = client
             return client
 
@@ -121,10 +133,15 @@ class RemoteServer:
         try:
             yield
         except MCPError as exc:
-            raise VendorBadAnswer(f"The {self._name} server answered in a way we do not understand.") from exc
+            if exc.error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
+                raise VendorBadAnswer(f"The {self._name} server answered in a way we do not understand.") from exc
+            raise self._lost() from exc
         except (httpx2.HTTPError, RuntimeError, TimeoutError) as exc:
             # FastMCP says "the connection is gone" with a RuntimeError.
-            raise VendorUnavailable(f"The {self._name} server cannot be reached.", retry_after_seconds=1) from exc
+            raise self._lost() from exc
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(f"The {self._name} server cannot be reached.", retry_after_seconds=1)
 
 
 class Tools:

@@ -4,7 +4,7 @@ A tool is declared with one of the annotation constants below; read-only mode an
 derived from them and from nothing else.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -28,6 +28,8 @@ UPDATE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent
 """Overwrites something; calling twice changes no more than once."""
 DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
 """Removes something."""
+
+NAME_CHARACTERS_MAX = 100
 
 log = get_logger("tools")
 
@@ -156,10 +158,12 @@ def _invalid_arguments(tool: str, exc: ValidationError, known: list[str]) -> Inv
     return InvalidInput(f"The arguments of {tool} are not valid.", errors=problems)
 
 
-def unknown_name(name: str, known: Iterable[str]) -> str:
+def unknown_name(name: str, known: Sequence[str]) -> str:
     """What to say of a name that is not among the known ones: the nearest of them, or all."""
-    near = get_close_matches(name, names := list(known), n=1)
-    return f"is unknown; did you mean {near[0]!r}?" if near else f"is unknown; there are {', '.join(names)}"
+    near = get_close_matches(name[:NAME_CHARACTERS_MAX], known, n=1, cutoff=0.5)
+    if near:
+        return f"is unknown; did you mean {near[0]!r}?"
+    return f"is unknown; there is {', '.join(known)}" if known else "is unknown; nothing is expected here"
 
 
 def field_problems(exc: PydanticValidationError) -> list[FieldProblem]:
