@@ -19,7 +19,6 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 from smeboost_emulators.stores.process import free_port
 from smeboost_emulators.stores.valkey import running_valkey
-from smeboost_redis.batching import BatchingClient
 from smeboost_redis.cache import Cache
 from smeboost_redis.client import RedisClient
 from smeboost_redis.limits import RateLimiter
@@ -292,17 +291,16 @@ async def test_a_unix_socket_works(tmp_path: Path, redis_settings: Settings, ope
         await client.ping()
 
 
-@pytest.mark.parametrize("kind", [RedisClient, BatchingClient])
 async def test_tls_works_and_an_unknown_certificate_is_refused(
-    tmp_path: Path, redis_settings: Settings, open_link: OpenLink, kind: type[RedisClient]
+    tmp_path: Path, redis_settings: Settings, open_link: OpenLink
 ):
     certificate = self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     _, url = await open_link(tls=context)
-    async with kind(redis_settings(url=SecretStr(f"{url}?ssl_ca_certs={certificate}"))) as client:
+    async with RedisClient(redis_settings(url=SecretStr(f"{url}?ssl_ca_certs={certificate}"))) as client:
         await client.ping()
-    async with kind(redis_settings(url=SecretStr(url))) as client:
+    async with RedisClient(redis_settings(url=SecretStr(url))) as client:
         with pytest.raises(StoreUnavailable):
             await client.ping()
 

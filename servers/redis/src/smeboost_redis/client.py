@@ -99,7 +99,7 @@ class RedisClient:
         try:
             return cast(Reply, await redis.execute_command(*command))
         except (vendor.RedisError, OSError) as exc:
-            if not (repeatable and connection_broke(exc)):
+            if not (repeatable and _connection_broke(exc)):
                 raise translated(exc) from exc
         try:
             return cast(Reply, await redis.execute_command(*command))
@@ -158,8 +158,7 @@ def _connect(settings: RedisSettings) -> Redis:
     return redis
 
 
-def connection_broke(exc: Exception) -> bool:
-    """Whether the connection was lost, rather than the command refused."""
+def _connection_broke(exc: Exception) -> bool:
     refused = (vendor.AuthenticationError, vendor.AuthorizationError, vendor.MaxConnectionsError)
     return isinstance(exc, vendor.ConnectionError | ConnectionError) and not isinstance(exc, refused)
 
