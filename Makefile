@@ -29,7 +29,7 @@ check: setup ## Lint, types, architecture, generated documents: under a minute
 	@$(BIN)/pyright
 
 test: setup ## All tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 demo: setup ## The whole product with real sample data; ARGS="--scale large --port 9000"
 	@exec $(BIN)/smeboost demo $(ARGS)

@@ -35,7 +35,8 @@ def configure_logs(*, level: str = "INFO", as_json: bool | None = None) -> None:
     fastmcp = logging.getLogger("fastmcp")
     fastmcp.handlers.clear()
     fastmcp.propagate = True
-    fastmcp.setLevel(logging.NOTSET)
+    # Below INFO it writes down the arguments of every call.
+    fastmcp.setLevel(max(logging.getLevelNamesMapping()[level], logging.INFO))
     # One line a request is the gateway's business; client libraries' chatter is nobody's.
     for chatty in ("httpx", "httpx2", "httpcore", "uvicorn.access", "mcp", "docket"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
