@@ -38,8 +38,8 @@ bench: setup ## Benchmarks; each prints a table with ratios against a baseline o
 	@for script in bench/bench_*.py; do echo; $(BIN)/python "$$script"; done
 
 docs: setup ## Write the generated parts of the documents and the tool snapshots anew
+	@$(BIN)/pytest -q -m snapshot --update-snapshots
 	@$(BIN)/python -m scripts.documents --write
-	@$(BIN)/pytest -q -k "snapshot" --update-snapshots
 
 lock: setup ## Resolve anew and write every version into pyproject.toml
 	@$(BIN)/python -m scripts.pins --upgrade $(UV)
