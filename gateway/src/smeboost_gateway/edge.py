@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from smeboost_shared.errors import AddressTooLong, HeadersTooLarge, SmeBoostError, TooLarge
 from smeboost_shared.logs import get_logger
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from smeboost_gateway.metrics import Metrics
@@ -30,6 +31,9 @@ SECURITY_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 ]
+
+CLIENT_GONE = 499
+"""Counted for a client that left before its request was read; nobody gets to see it (nginx's number)."""
 
 PROCESS = secrets.token_hex(6).encode()
 NUMBERS = itertools.count()
@@ -65,6 +69,8 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=scope["request_id"])
         try:
             await self._app(scope, receive, send_marked)
+        except ClientDisconnect:
+            status = CLIENT_GONE
         except Exception:  # the outermost handler: a bug is logged once and masked here
             log.exception("bug", path=scope["path"])
             if status:
