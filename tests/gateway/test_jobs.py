@@ -44,10 +44,14 @@ def products(count: int, **more: Any) -> dict[str, Any]:
 
 
 async def ended(gateway: Any, job_id: str) -> dict[str, Any]:
+    return await past(gateway, job_id, "queued", "running")
+
+
+async def past(gateway: Any, job_id: str, *states: str) -> dict[str, Any]:
     async with asyncio.timeout(10):
         while True:
             job = (await gateway.ask("GET", f"/api/jobs/{job_id}")).json()
-            if job["state"] not in ("queued", "running"):
+            if job["state"] not in states:
                 return job
             await asyncio.sleep(0.05)
 
@@ -110,11 +114,28 @@ async def test_a_batch_of_unknown_outcome_is_not_repeated(with_jobs: Any, job_se
     job_id = accepted.json()["job_id"]
     async with Jobs(job_settings) as jobs:
         # What a worker leaves behind that dies between sending a batch and reading the answer.
-        await jobs.begin_step(UUID(job_id), 1)
+        died = await jobs.start(UUID(job_id))
+        assert died is not None
+        await jobs.begin_step(died, 1)
     async with worker(with_jobs.settings, job_settings):
         job = await ended(with_jobs, job_id)
     assert (job["state"], job["result"]["unknown"]) == ("incomplete", list(range(10, 20)))
     assert job["result"]["written"] == await count(with_jobs) == 15
+
+
+async def test_a_worker_stopped_while_airtable_is_away_leaves_nothing_unknown(
+    with_jobs: Any, job_settings: JobSettings, unused_tcp_port_factory: Any
+) -> None:
+    nowhere = f"http://127.0.0.1:{unused_tcp_port_factory()}"
+    away = with_jobs.settings.airtable.model_copy(update={"endpoint_url": nowhere})
+    accepted = await with_jobs.ask("POST", PRODUCTS, json=products(25))
+    job_id = accepted.json()["job_id"]
+    async with worker(with_jobs.settings.model_copy(update={"airtable": away}), job_settings):
+        await past(with_jobs, job_id, "queued")
+    assert (await with_jobs.ask("GET", f"/api/jobs/{job_id}")).json()["state"] == "running"
+    async with worker(with_jobs.settings, job_settings):
+        job = await ended(with_jobs, job_id)
+    assert (job["state"], job["result"]["written"], await count(with_jobs)) == ("succeeded", 25, 25)
 
 
 async def test_a_viewer_may_not_queue_what_a_viewer_may_not_write(with_jobs: Any) -> None:

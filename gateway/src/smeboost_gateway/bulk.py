@@ -5,11 +5,12 @@ Rules of this room:
 - A step is noted before its batch is sent and again with what became of it, so a worker that takes the job over knows
   what was done. A batch that was begun and never finished has an unknown outcome: an upsert is sent again, because it
   finds what it wrote; a create is not, and the result names its records for a person to look at.
-- A failure that can pass (too fast, not reachable) is waited out, up to `PATIENCE_SECONDS`; one that concerns all
-  batches (no permission, no such table, quota) ends the job; one that concerns a batch is noted and the next is sent.
+- A failure that can pass (too fast, not reachable) wrote nothing, and is waited out, up to `PATIENCE_SECONDS`; one that
+  concerns all batches (no permission, no such table, quota) ends the job; one that concerns a batch is noted and the
+  next is sent.
 """
 
-import asyncio
+import math
 import re
 import time
 from collections.abc import Callable
@@ -21,9 +22,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from smeboost_shared.errors import ErrorBody, InvalidInput, OutcomeUnknown, SmeBoostError, VendorRejected
 from smeboost_sync.jobs import Jobs
 from smeboost_sync.models import Job, JobState
+from smeboost_sync.run import Run
 from smeboost_sync.worker import Ended, Handler
 
-from smeboost_gateway.callpath import Call, CallPath
+from smeboost_gateway.callpath import Answer, Call, CallPath
 from smeboost_gateway.identity import Identity, Role
 
 BATCH_RECORDS_MAX = 10
@@ -47,6 +49,11 @@ class BulkWrite(BaseModel):
     typecast: bool = False
     email: str
     role: Role
+
+    def places(self, number: int) -> tuple[int, int]:
+        """The first and the last record of that batch."""
+        first = number * BATCH_RECORDS_MAX
+        return first, min(first + BATCH_RECORDS_MAX, len(self.records)) - 1
 
     def batch(self, first: int) -> dict[str, Any]:
         """The tool's arguments for the batch that begins at that record."""
@@ -90,64 +97,63 @@ class BulkWrites:
         """For the worker."""
         return {KIND: self.run}
 
-    async def run(self, job: Job, jobs: Jobs) -> Ended:
+    async def run(self, run: Run) -> Ended:
         """Write all batches that no earlier worker has written.
 
         Raises:
             SmeBoostError: nothing was written for certain, and nothing is unknown.
         """
-        request = BulkWrite.model_validate(job.arguments)
-        steps = await jobs.steps(job.id)
+        request = BulkWrite.model_validate(run.job.arguments)
+        steps = await run.steps()
         result = BulkResult()
-        for number, first in enumerate(range(0, len(request.records), BATCH_RECORDS_MAX)):
+        for number in range(math.ceil(len(request.records) / BATCH_RECORDS_MAX)):
             step = steps.get(number)
             if step is not None and step.outcome is not None:
                 result.add(BulkResult.model_validate(step.outcome))
                 continue
-            last = min(first + BATCH_RECORDS_MAX, len(request.records)) - 1
+            first, last = request.places(number)
             stopping: SmeBoostError | None = None
             if step is not None and request.tool == "create_records":
                 outcome = BulkResult(unknown=list(range(first, last + 1)))
             else:
-                await jobs.begin_step(job.id, number)
-                outcome, stopping = await self._write(job, request, first, last)
-            await jobs.finish_step(job.id, number, outcome.model_dump(mode="json"), done=last + 1)
+                outcome, stopping = await self._write(run, request, number)
+            await run.finish_step(number, outcome.model_dump(mode="json"), done=last + 1)
             result.add(outcome)
             if stopping is not None:
                 result.failed += _not_sent(stopping, last + 1, len(request.records))
                 break
         return _ended(result)
 
-    async def _write(
-        self, job: Job, request: BulkWrite, first: int, last: int
-    ) -> tuple[BulkResult, SmeBoostError | None]:
+    async def _write(self, run: Run, request: BulkWrite, number: int) -> tuple[BulkResult, SmeBoostError | None]:
         """What became of one batch, and the error that ends the whole job, if it does."""
+        job = run.job
         identity = Identity(str(job.user_id), request.email, request.role, str(job.workspace_id), session_id="")
+        first, last = request.places(number)
         call = Call(identity, "airtable", request.tool, request.batch(first))
-        try:
-            answer = await self._patiently(call)
-        except OutcomeUnknown:
+        answer = await self._patiently(call, run, number)
+        if isinstance(answer, OutcomeUnknown):
             return BulkResult(unknown=list(range(first, last + 1))), None
-        except SmeBoostError as exc:
-            failure = BulkFailure(first=first, last=last, error=_placed(exc.body(), first))
-            concerns_batch = isinstance(exc, InvalidInput | VendorRejected)
-            return BulkResult(failed=[failure]), None if concerns_batch else exc
-        return _written(answer), None
+        if isinstance(answer, SmeBoostError):
+            failure = BulkFailure(first=first, last=last, error=_placed(answer.body(), first))
+            concerns_batch = isinstance(answer, InvalidInput | VendorRejected)
+            return BulkResult(failed=[failure]), None if concerns_batch else answer
+        return _written(msgspec.json.decode(answer.body)), None
 
-    async def _patiently(self, call: Call) -> dict[str, Any]:
+    async def _patiently(self, call: Call, run: Run, number: int) -> Answer | SmeBoostError:
+        """The answer, or the error with which we give up; those of `run` itself are raised."""
         give_up_at = self._clock() + PATIENCE_SECONDS
         wait = WAIT_SECONDS_MIN
         while True:
+            await run.begin_step(number)
             try:
-                answer = await self._path(call)
+                return await self._path(call)
             except SmeBoostError as exc:
                 pause = max(wait, exc.retry_after_seconds or 0)
                 if not exc.retryable or self._clock() + pause > give_up_at:
-                    raise
-                await asyncio.sleep(pause)
-                wait = min(wait * 2, WAIT_SECONDS_MAX)
-            else:
-                return msgspec.json.decode(answer.body)
+                    return exc
+            await run.forget_step(number)
+            await run.pause(pause)
+            wait = min(wait * 2, WAIT_SECONDS_MAX)
 
 
 def _written(answer: dict[str, Any]) -> BulkResult:

@@ -78,8 +78,8 @@ def _no_job() -> NotFound:
 
 
 def status_of(job: Job) -> JobStatus:
-    """The public part of a job: what it was asked to write stays out."""
-    return JobStatus.model_validate({"job_id": job.id, **job.model_dump(exclude={"arguments"})})
+    """What is said of a job."""
+    return JobStatus.model_validate({"job_id": job.id, **job.model_dump()})
 
 
 def answer(body: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:

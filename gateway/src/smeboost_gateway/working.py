@@ -22,6 +22,8 @@ from smeboost_gateway.settings import GatewaySettings
 from smeboost_gateway.tools import Tools
 
 STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+TURN_SECONDS_MAX = 2.0
+"""Less than a worker's `stop_seconds`."""
 
 
 def run() -> int:
@@ -44,8 +46,8 @@ async def _until_signal(settings: GatewaySettings, job_settings: JobSettings) ->
 
 
 async def work(settings: GatewaySettings, job_settings: JobSettings, stop: asyncio.Event) -> None:
-    """Take jobs until `stop` is set; those that run then are finished first."""
-    store, tools = RedisClient(settings.redis), Tools(settings)
+    """Take jobs until `stop` is set; those that run then are given back, to be taken up again."""
+    store, tools = RedisClient(settings.redis), Tools(_impatient(settings))
     path = call_path(tools, store, settings, Metrics())
     # The servers live as long as the app that shows them; this one is never served.
     servers = aggregate(tools, path).http_app()
@@ -55,3 +57,12 @@ async def work(settings: GatewaySettings, job_settings: JobSettings, stop: async
         await stack.enter_async_context(servers.lifespan(servers))
         jobs = await stack.enter_async_context(Jobs(job_settings))
         await Worker(job_settings, jobs, BulkWrites(path).handlers()).run(stop)
+
+
+def _impatient(settings: GatewaySettings) -> GatewaySettings:
+    """Long waits belong to the job, which can be left there; inside a call nobody knows what is under way."""
+    airtable = settings.airtable
+    if airtable is None:
+        return settings
+    wait = min(airtable.wait_seconds_max, TURN_SECONDS_MAX)
+    return settings.model_copy(update={"airtable": airtable.model_copy(update={"wait_seconds_max": wait})})

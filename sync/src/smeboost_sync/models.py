@@ -20,7 +20,7 @@ class JobState(StrEnum):
 
 
 class Job(BaseModel):
-    """One piece of long work; `done` of `total` units are finished."""
+    """One piece of long work, without its arguments; `done` of `total` units are finished."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,7 +28,6 @@ class Job(BaseModel):
     workspace_id: UUID
     user_id: UUID
     kind: str
-    arguments: dict[str, Any]
     state: JobState
     done: int
     total: int
@@ -37,6 +36,13 @@ class Job(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class StartedJob(Job):
+    """A job as its worker has it: `arguments` say what to do, `run` how often it was taken up."""
+
+    arguments: dict[str, Any]
+    run: int
 
 
 class Step(BaseModel):
