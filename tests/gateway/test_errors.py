@@ -168,6 +168,21 @@ async def test_a_long_address_and_large_headers_are_refused(gateway):
     assert_problem(await gateway.ask("GET", BASES, headers={"X-Big": "x" * 40_000}), 431, "headers_too_large")
 
 
+async def test_a_head_that_does_not_end_is_given_up(gateway):
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
+
+    async def flood() -> None:
+        for _ in range(1000):
+            writer.write(b"a" * 10_000)
+            await writer.drain()
+
+    with pytest.raises(ConnectionError):
+        await flood()
+    writer.close()
+
+
 async def test_an_unknown_path_is_not_found(gateway):
     assert_problem(await gateway.http.get("/api/nothing"), 404, "not_found")
     assert_problem(await gateway.http.get("/api/airtable/bases/"), 404, "not_found")

@@ -1,5 +1,6 @@
 """Running it: health, numbers, pages, the document, remote servers, a store that goes away."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from openapi_pydantic import OpenAPI
 from prometheus_client.parser import text_string_to_metric_families
 from smeboost_emulators.stores.process import free_port
 from smeboost_emulators.stores.valkey import running_valkey
+from smeboost_gateway.health import FRESH_SECONDS
 from smeboost_redis.settings import RedisSettings
 from smeboost_shared.settings import load
 
@@ -34,6 +36,22 @@ async def test_what_cannot_be_reached_is_named(start_gateway, gateway):
     assert ready.status_code == 503
     checks = {"valkey": "ok", "supabase": "vendor_unavailable", "airtable": "vendor_unavailable"}
     assert ready.json() == {"status": "not_ready", "checks": checks}
+
+
+async def test_many_who_ask_whether_it_is_ready_wait_for_one_answer(start_gateway, gateway):
+    asked: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _reader, writer: asked.append(writer), "127.0.0.1", 0)
+    endpoint = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    slow = await start_gateway(
+        airtable=gateway.settings.airtable.model_copy(update={"endpoint_url": endpoint}),
+        ready_timeout_seconds=FRESH_SECONDS + 0.1,
+    )
+    answers = await asyncio.gather(*(slow.http.get("/readyz") for _ in range(3)))
+    assert [answer.json()["checks"]["airtable"] for answer in answers] == ["vendor_timeout"] * 3
+    assert len(asked) == 1
+    for writer in asked:
+        writer.close()
+    silent.close()
 
 
 async def test_requests_calls_and_lookups_are_counted(own_gateway):

@@ -72,7 +72,9 @@ class HealthRoutes:
         """503 names what cannot be reached."""
         async with self._asking:
             if self._last is None or time.monotonic() - self._last[0] > FRESH_SECONDS:
-                self._last = (time.monotonic(), await self._ask_all())
+                checks = await self._ask_all()
+                # As old as its end: those who waited for it must not ask one after the other.
+                self._last = (time.monotonic(), checks)
         checks = self._last[1]
         ready = all(outcome == "ok" for outcome in checks.values())
         body = Readiness(status="ready" if ready else "not_ready", checks=checks)
