@@ -7,8 +7,6 @@ Rules of this room:
 - Nothing is followed and nothing is guessed: a redirect is an error, `.netrc` is not read, a loopback endpoint is
   asked without a proxy, and an answer has a largest size and a longest time.
 - A write whose answer does not arrive is `OutcomeUnknown`, unless the request surely never left.
-- The threads are daemons, unlike those of an executor: an Airtable that is silent must not keep a server that was told
-  to stop alive.
 """
 
 import asyncio
@@ -16,10 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import Literal, cast
 from urllib.parse import quote, urlsplit
@@ -39,6 +34,7 @@ from smeboost_shared.errors import (
     VendorTimeout,
     VendorUnavailable,
 )
+from smeboost_shared.outbound import LOOPBACK_HOSTS, in_own_thread, retry_after_seconds
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
@@ -48,7 +44,6 @@ from smeboost_airtable.settings import AirtableSettings
 
 CHUNK_BYTES = 65_536
 RETRY_AFTER_SECONDS_MAX = 3_600
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +89,9 @@ class Transport:
         # A request that got its turn is sent now and never queues past it.
         if not self._slots.acquire(blocking=False):
             raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
-        future = Future[object]()
-        future.add_done_callback(lambda _future: self._slots.release())
-        future.set_running_or_notify_cancel()
+        answer = in_own_thread(lambda: _send(api, request), name="airtable", on_end=self._slots.release)
         try:
-            threading.Thread(target=_answer, args=(future, api, request), name="airtable", daemon=True).start()
-        except RuntimeError as exc:
-            future.set_exception(exc)  # the system has no thread left; the slot is given back
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._settings.answer_timeout_seconds)
+            return await asyncio.wait_for(answer, self._settings.answer_timeout_seconds)
         except TimeoutError:
             raise _no_answer(request, VendorTimeout()) from None
 
@@ -110,15 +99,6 @@ class Transport:
         if self._api is None:
             raise RuntimeError("The Airtable client is not open.")
         return self._api
-
-
-def _answer(future: Future[object], api: Api, request: Request) -> None:
-    try:
-        answer = _send(api, request)
-    except BaseException as exc:  # noqa: BLE001  # not swallowed: it is raised where the request is awaited
-        future.set_exception(exc)
-    else:
-        future.set_result(answer)
 
 
 def _send(api: Api, request: Request) -> object:
@@ -220,7 +200,7 @@ def _api(settings: AirtableSettings) -> Api:
     api.session.mount("https://", adapter)
     api.session.mount("http://", adapter)
     api.session.auth = _Bearer(token)
-    api.session.trust_env = urlsplit(settings.endpoint_url).hostname not in LOOPBACK
+    api.session.trust_env = urlsplit(settings.endpoint_url).hostname not in LOOPBACK_HOSTS
     api.session.hooks["response"].append(_refuse)
     return api
 
@@ -233,17 +213,5 @@ def _refuse(response: requests.Response, **_options: object) -> None:
         payload: object = response.json()
     except (ValueError, RecursionError):
         payload = None
-    raise Refusal(response.status_code, payload, _retry_after_seconds(response.headers.get("Retry-After")))
-
-
-def _retry_after_seconds(value: str | None) -> float | None:
-    """Seconds, from either form of the header (RFC 9110, 10.2.3); None when absent or nonsense."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(min(int(value[:9]), RETRY_AFTER_SECONDS_MAX))
-    try:
-        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return min(max(seconds, 0.0), float(RETRY_AFTER_SECONDS_MAX))
+    wait = retry_after_seconds(response.headers.get("Retry-After"), seconds_max=RETRY_AFTER_SECONDS_MAX)
+    raise Refusal(response.status_code, payload, wait)

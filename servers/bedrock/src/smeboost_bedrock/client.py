@@ -21,11 +21,12 @@ from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.eventstream import ParserError
 from smeboost_shared.errors import RateLimited, SmeBoostError, VendorTimeout
+from smeboost_shared.outbound import in_own_thread
 from urllib3 import exceptions as http
 
 from smeboost_bedrock.catalogue import Catalogue, ModelFacts, end_warning, load_catalogue, utc_today
 from smeboost_bedrock.models import ConverseAnswer, ConverseRequest, ListedModel
-from smeboost_bedrock.reading import Event, Reading, answered
+from smeboost_bedrock.reading import Event, Reading
 from smeboost_bedrock.refusals import Refusal, error_for
 from smeboost_bedrock.retries import wait_before_retry
 from smeboost_bedrock.rules import check_request
@@ -109,7 +110,7 @@ class BedrockClient:
             raise RateLimited("Too many lists of models are under way.", retry_after_seconds=1)
         try:
             async with asyncio.timeout(CONTROL_TIMEOUT_SECONDS):
-                return await answered(self._list_models)
+                return await in_own_thread(self._list_models, name="bedrock-answer")
         except TimeoutError:
             raise VendorTimeout(f"The list was not complete after {CONTROL_TIMEOUT_SECONDS} s.") from None
         except VENDOR_ERRORS as exc:

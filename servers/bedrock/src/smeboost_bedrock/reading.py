@@ -1,4 +1,4 @@
-"""Makes blocking calls in threads of their own: one that gives a stream of events, or one that gives one answer.
+"""Reads a stream of events that blocks, in a thread of its own.
 
 Rules of this room:
 
@@ -12,29 +12,10 @@ Rules of this room:
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 Event = Mapping[str, object]
-Answer = TypeVar("Answer")
-
-
-async def answered(call: Callable[[], Answer]) -> Answer:
-    """What `call` gives or raises, from a thread of its own; it runs on when the caller goes away."""
-    future = Future[Answer]()
-    future.set_running_or_notify_cancel()
-
-    def run() -> None:
-        try:
-            answer = call()
-        except BaseException as exc:  # noqa: BLE001  # not swallowed: it is raised where the call is awaited
-            future.set_exception(exc)
-        else:
-            future.set_result(answer)
-
-    threading.Thread(target=run, name="bedrock-answer", daemon=True).start()
-    return await asyncio.wrap_future(future)
 
 
 class BlockingStream(Protocol):

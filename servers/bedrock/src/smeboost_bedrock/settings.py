@@ -4,10 +4,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
+from smeboost_shared.outbound import LOOPBACK_HOSTS
 from smeboost_shared.settings import Settings
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$")]
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class BedrockSettings(Settings):
@@ -90,6 +90,6 @@ class BedrockSettings(Settings):
 
     def control_endpoint(self) -> str | None:
         """Where models are listed. The emulator serves both on one port, so that one variable is enough for it."""
-        if self.control_url is None and self.runtime_url and urlsplit(self.runtime_url).hostname in LOOPBACK:
+        if self.control_url is None and self.runtime_url and urlsplit(self.runtime_url).hostname in LOOPBACK_HOSTS:
             return self.runtime_url
         return self.control_url

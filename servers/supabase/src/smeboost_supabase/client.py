@@ -49,7 +49,7 @@ from smeboost_supabase.row_requests import Row, Target, check_body, require_filt
 from smeboost_supabase.service_faults import CUT, LOOK_FIRST, auth_error, http_error
 from smeboost_supabase.sessions import Grant, Sessions
 from smeboost_supabase.settings import SupabaseSettings
-from smeboost_supabase.wire import AnswerTooLarge, BoundedHttp, Refused, retry_after_seconds
+from smeboost_supabase.wire import AnswerTooLarge, BoundedHttp, Refused, asked_to_wait
 from supabase import (
     AsyncClient,
     AsyncClientOptions,
@@ -394,7 +394,7 @@ def _auth_failure(exc: AuthError) -> SmeBoostError:
 
 def _retry_after(exc: AuthError) -> float | None:
     cause = exc.__cause__
-    return retry_after_seconds(cause.response) if isinstance(cause, httpx.HTTPStatusError) else None
+    return asked_to_wait(cause.response) if isinstance(cause, httpx.HTTPStatusError) else None
 
 
 def _grant(session: Session | None) -> Grant:

@@ -11,11 +11,10 @@ Rules of this room:
 
 import asyncio
 import json
-from email.utils import parsedate_to_datetime
-from time import time
 from typing import Any, cast
 
 import httpx
+from smeboost_shared.outbound import retry_after_seconds
 from typing_extensions import override
 
 RETRY_AFTER_MAX_SECONDS = 3600.0
@@ -78,7 +77,7 @@ class BoundedHttp(httpx.AsyncClient):
         # Both services answer every successful read with JSON; the SDK would take an empty answer for no rows.
         empty = request.method == "GET" and not content
         if empty or not (answer.is_success or _in_own_words(content)):
-            raise Refused(answer.status_code, retry_after_seconds(answer))
+            raise Refused(answer.status_code, asked_to_wait(answer))
         # The content is decoded by now, so the headers that describe the coded one must go.
         coded = ("content-encoding", "content-length", "transfer-encoding")
         headers = [(name, value) for name, value in answer.headers.multi_items() if name not in coded]
@@ -93,14 +92,9 @@ class BoundedHttp(httpx.AsyncClient):
         return bytes(content)
 
 
-def retry_after_seconds(answer: httpx.Response) -> float | None:
-    """What `Retry-After` says, as seconds from now (RFC 9110, section 10.2.3); None when it says nothing usable."""
-    text = answer.headers.get("retry-after", "").strip()
-    try:
-        seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time()
-    except ValueError:
-        return None
-    return min(max(seconds, 0.0), RETRY_AFTER_MAX_SECONDS)
+def asked_to_wait(answer: httpx.Response) -> float | None:
+    """Seconds that the answer asks to wait."""
+    return retry_after_seconds(answer.headers.get("retry-after"), seconds_max=RETRY_AFTER_MAX_SECONDS)
 
 
 def _in_own_words(content: bytes) -> bool:
