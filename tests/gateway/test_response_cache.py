@@ -1,7 +1,12 @@
 """The response cache: the same bytes sooner, and never what a write has changed."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
+from pydantic import SecretStr
+from smeboost_emulators.testing.airtable import small_seed
+
+PLACE = {"base_id": "appSmallShop00001", "table_id": "Products"}
 PRODUCTS = "/api/airtable/records/appSmallShop00001/tblProducts000001"
 ORDERS = "/api/airtable/records/appSmallShop00001/tblOrders00000001"
 TABLES = "/api/airtable/tables/appSmallShop00001"
@@ -65,6 +70,53 @@ async def test_a_write_over_mcp_is_seen_over_rest(own_gateway):
         await client.call_tool("airtable_create_records", arguments)
     names = [one["fields"]["Name"] for one in (await own_gateway.ask("GET", PRODUCTS)).json()["records"]]
     assert "Vase" in names
+
+
+async def test_a_write_whose_caller_leaves_is_seen_when_it_happens(start_gateway, gateway, airtable_emulator):
+    airtable = airtable_emulator(seed=small_seed())
+    async with held_back(airtable.url, b"PATCH ") as (url, arrived, let_go):
+        settings = gateway.settings.airtable.model_copy(
+            update={"endpoint_url": url, "api_key": SecretStr(airtable.token)}
+        )
+        slow = await start_gateway(airtable=settings, records_cache_seconds=60)
+        await slow.ask("GET", PRODUCTS)
+        change = PLACE | {"records": [{"id": "recProduct0000001", "fields": {"Name": "Mallet"}}]}
+        async with await slow.mcp() as client:
+            calling = asyncio.create_task(client.call_tool("airtable_update_records", change))
+            await asyncio.wait_for(arrived.wait(), 5)
+            calling.cancel()
+            await asyncio.wait([calling])
+        let_go.set()
+        async with asyncio.timeout(5):
+            while True:
+                if "Mallet" in (await slow.ask("GET", PRODUCTS)).text:
+                    break
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def held_back(url: str, beginning: bytes):
+    """A URL that leads to `url`, but holds requests of that beginning back until they are let go."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    arrived, let_go = asyncio.Event(), asyncio.Event()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            if data.startswith(beginning):
+                arrived.set()
+                await let_go.wait()
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, out = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pass_on(reader, out), pass_on(there, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived, let_go
+    finally:
+        server.close()
 
 
 async def test_a_new_option_is_seen_in_the_schema(own_gateway):

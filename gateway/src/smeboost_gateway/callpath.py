@@ -121,6 +121,7 @@ class ResponseCache:
 
     def __init__(self, cache: Cache, settings: GatewaySettings, metrics: Metrics) -> None:
         self._cache, self._settings, self._metrics = cache, settings, metrics
+        self._writing: set[asyncio.Task[Answer]] = set()
 
     async def __call__(self, call: Call, proceed: Proceed) -> Answer:
         """Answer from the cache, or proceed and keep the answer."""
@@ -148,13 +149,26 @@ class ResponseCache:
         )
 
     async def _changing(self, call: Call, proceed: Proceed) -> Answer:
+        tags = invalidated_tags(call.server, call.tool, call.arguments)
+        if not tags:
+            return await proceed(call)
+        # When its caller leaves, a write that was sent happens all the same: what it makes stale must still go.
+        writing = asyncio.create_task(self._write(call, proceed, tags))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
+        return await asyncio.shield(writing)
+
+    async def _write(self, call: Call, proceed: Proceed, tags: tuple[str, ...]) -> Answer:
         try:
             return await proceed(call)
         finally:
             # Also after a failure: of a write that timed out nobody knows whether it happened.
-            tags = invalidated_tags(call.server, call.tool, call.arguments)
-            if tags:
-                await self._invalidate(tags)
+            await self._invalidate(tags)
+
+    def _written(self, writing: asyncio.Task[Answer]) -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled():
+            writing.exception()  # raised to the caller, unless nobody waits any more
 
     async def _invalidate(self, tags: tuple[str, ...]) -> None:
         try:
