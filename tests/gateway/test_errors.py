@@ -37,6 +37,18 @@ async def test_an_unknown_field_is_named(gateway):
     assert "Nmae" in json.dumps(assert_problem(refused, 422, "invalid_input"))
 
 
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"fields": {}}), ("PUT", {"fields": {}}), ("DELETE", None)])
+async def test_a_write_to_an_unknown_record_is_not_found(gateway, method, body):
+    answer = await gateway.ask(method, f"{PRODUCTS}/recXXXXXXXXXXXXXX", json=body)
+    problem = assert_problem(answer, 404, "not_found")
+    assert [error["field"] for error in problem["errors"]] == ["recordId"]
+
+
+async def test_an_error_of_a_filter_names_the_filter(gateway):
+    problem = assert_problem(await gateway.ask("GET", PRODUCTS, params={"filter": "{Nope}=1"}), 422, "invalid_input")
+    assert [error["field"] for error in problem["errors"]] == ["filter"]
+
+
 async def test_a_wrong_type_is_named(gateway):
     refused = await gateway.ask("POST", PRODUCTS, json={"fields": {"Name": "x", "Price": "much"}})
     assert "Price" in json.dumps(assert_problem(refused, 422, "invalid_input"))

@@ -138,6 +138,15 @@ async def test_a_worker_stopped_while_airtable_is_away_leaves_nothing_unknown(
     assert (job["state"], job["result"]["written"], await count(with_jobs)) == ("succeeded", 25, 25)
 
 
+async def test_text_that_jsonb_cannot_hold_is_written_too(with_jobs: Any, job_settings: JobSettings) -> None:
+    body = {"records": [{"fields": {"Name": f"Part \u0000{number}"}} for number in range(11)]}
+    accepted = await with_jobs.ask("POST", PRODUCTS, json=body)
+    assert accepted.status_code == 202, accepted.text
+    async with worker(with_jobs.settings, job_settings):
+        job = await ended(with_jobs, accepted.json()["job_id"])
+    assert (job["state"], job["result"]["written"]) == ("succeeded", 11)
+
+
 async def test_a_viewer_may_not_queue_what_a_viewer_may_not_write(with_jobs: Any) -> None:
     refused = await with_jobs.ask("POST", PRODUCTS, who="viewer", json=products(25))
     assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")

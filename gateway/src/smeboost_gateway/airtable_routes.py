@@ -4,13 +4,13 @@ Bodies of good answers are the tools' own results, passed on as bytes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from smeboost_airtable.models import BaseList, Record, RecordPage, TableList, UpsertOutcome, WriteOutcome
-from smeboost_shared.errors import FieldProblem, InvalidInput
+from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound, SmeBoostError
 from smeboost_sync.jobs import Jobs
 from starlette.responses import Response
 
@@ -25,6 +25,17 @@ from smeboost_gateway.settings import GatewaySettings
 
 MERGE_FIELDS_MAX = 3
 """Fields that may identify a record in an upsert (Airtable Web API, update multiple records)."""
+
+REST_NAMES = {
+    "formula": "filter",
+    "page_size": "limit",
+    "base_id": "baseId",
+    "table_id": "tableId",
+    "record_id": "recordId",
+    "records.0.id": "recordId",
+    "record_ids.0": "recordId",
+}
+"""What REST calls the tools' arguments, where the names differ."""
 
 Fields = dict[str, JsonValue]
 FieldNames = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -233,7 +244,20 @@ class AirtableRoutes:
         return job_answer(status_of(job), 202, {"Location": f"/api/jobs/{job.id}"})
 
     async def _call(self, ask: Ask[Any, Any], tool: str, arguments: dict[str, Any]) -> Answer:
-        return await self._path(Call(ask.identity, "airtable", tool, arguments))
+        try:
+            return await self._path(Call(ask.identity, "airtable", tool, arguments))
+        except InvalidInput as exc:
+            raise _in_rest_terms(exc, ask.path) from exc
+
+
+def _in_rest_terms(exc: InvalidInput, path: Mapping[str, str]) -> SmeBoostError:
+    """The error in REST's names for the tool's arguments; a record of the path that is not there is 404."""
+    problems = [
+        problem.model_copy(update={"field": REST_NAMES.get(problem.field, problem.field)}) for problem in exc.errors
+    ]
+    fields = {problem.field for problem in problems}
+    kind = NotFound if "recordId" in path and "recordId" in fields else type(exc)
+    return kind(exc.message, hint=exc.hint, errors=problems)
 
 
 def _refuse_more_than(most: int, what: str, count: int) -> None:

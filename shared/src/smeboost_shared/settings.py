@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     )
 
 
+FOLLOW_UPS = frozenset({"default_factory_not_called"})
+"""Errors that only follow from another one."""
+
 SomeSettings = TypeVar("SomeSettings", bound=Settings)
 
 
@@ -32,7 +35,11 @@ def load(kind: type[SomeSettings], **overrides: object) -> SomeSettings:
     try:
         return kind(**overrides)  # pyright: ignore[reportArgumentType]  # the overrides are checked by pydantic
     except ValidationError as exc:
-        problems = [_problem(kind, error["loc"], error["type"], error["msg"]) for error in exc.errors()]
+        problems = [
+            _problem(kind, error["loc"], error["type"], error["msg"])
+            for error in exc.errors()
+            if error["type"] not in FOLLOW_UPS
+        ]
         message = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
         raise Misconfigured(message, errors=problems) from None
 

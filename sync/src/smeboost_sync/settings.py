@@ -9,7 +9,8 @@ class JobSettings(Settings):
 
     database_url: SecretStr = Field(
         validation_alias="SMEBOOST_DATABASE_URL",
-        description="PostgreSQL that holds the jobs, as a role that may write the schema smeboost",
+        description="PostgreSQL that holds the jobs, as a role that may write the schema smeboost; "
+        "the worker needs it, and a gateway without it has no jobs",
     )
     pool_size: int = Field(
         default=4, ge=1, le=100, validation_alias="SMEBOOST_JOBS_POOL_SIZE", description="database connections at most"

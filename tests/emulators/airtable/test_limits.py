@@ -1,6 +1,7 @@
 """5 requests a second to a base, 50 by a token, and 30 seconds of lock-out."""
 
 import pytest
+from pyairtable import Api
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.limits import RateLimits
 from smeboost_emulators.testing.airtable import StartAirtable, small_seed
@@ -29,7 +30,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def limits(clock: Clock) -> RateLimits:
-    return RateLimits(per_base=5, per_token=50, penalty_seconds=30, clock=clock)
+    return RateLimits(per_base=5, per_token=50, penalty_seconds=30, retry_after=True, clock=clock)
 
 
 def refused(limits: RateLimits, *, user: str = "ada", base: str | None = "base") -> bool:
@@ -66,19 +67,27 @@ def test_a_token_is_counted_over_all_bases(limits: RateLimits) -> None:
     assert not refused(limits, user="bob", base="base 60")
 
 
-def test_over_http_the_refusal_has_the_list_form_and_no_retry_after(
-    airtable_emulator: StartAirtable, plain_http
+@pytest.mark.parametrize(("retry_after", "expected"), [(True, "30"), (False, None)])
+def test_over_http_the_refusal_has_the_list_form_and_says_how_long_if_it_may(
+    airtable_emulator: StartAirtable, plain_http, retry_after: bool, expected: str | None
 ) -> None:
     seed = small_seed()
     seed["bases"].append(OTHER)
-    send = plain_http(airtable_emulator(seed=seed, rate_limit=1))
+    send = plain_http(airtable_emulator(seed=seed, rate_limit=1, retry_after=retry_after))
     # A slow machine may need more than a second for two requests, hence the loop.
     answers = (send("GET", "Products?maxRecords=1") for _ in range(50))
     refusal = next(answer for answer in answers if answer.status_code != 200)
     assert refusal.status_code == 429
+    assert refusal.headers.get("retry-after") == expected
     error = {"error": "RATE_LIMIT_REACHED", "message": "Rate limit exceeded. Please try again later"}
     assert refusal.json() == {"errors": [error]}
-    assert "retry-after" not in refusal.headers
     assert send("GET", "Products").status_code == 429
     assert send("GET", "/v0/appOther000000001/T").status_code == 200
     assert send("GET", "/v0/meta/bases").status_code == 200
+
+
+def test_pyairtable_waits_a_lock_out_out(airtable_emulator: StartAirtable) -> None:
+    """It gives up after 3 s of its own, but honours Retry-After."""
+    emulator = airtable_emulator(seed=small_seed(), rate_limit=5, penalty_seconds=1)
+    table = Api(emulator.token, endpoint_url=emulator.url).table("appSmallShop00001", "Products")
+    assert len([table.first() for _ in range(8)]) == 8

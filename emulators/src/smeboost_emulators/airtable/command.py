@@ -66,6 +66,7 @@ def _options(arguments: argparse.Namespace) -> EmulatorOptions:
         rate_limit=arguments.rate_limit if limited else None,
         token_rate_limit=arguments.token_rate_limit if limited else None,
         penalty_seconds=arguments.penalty_seconds,
+        retry_after=not arguments.no_retry_after,
         iterator_seconds=arguments.iterator_seconds,
         body_bytes_max=arguments.body_bytes_max,
         unknown_record_status=arguments.unknown_record_status,
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate-limit", type=_positive, default=standard.rate_limit, help="requests per second to one base")
     add("--token-rate-limit", type=_positive, default=standard.token_rate_limit, help="requests per second by token")
     add("--penalty-seconds", type=float, default=standard.penalty_seconds, help="lock-out after breaking a limit")
+    add("--no-retry-after", action="store_true", help="send a 429 without Retry-After, as the vendor documents it")
     add("--no-rate-limit", action="store_true", help="no request limits at all")
     add("--iterator-seconds", type=float, default=standard.iterator_seconds, help="life of an unused list offset")
     add("--body-bytes-max", type=_positive, default=standard.body_bytes_max, help="largest request body")

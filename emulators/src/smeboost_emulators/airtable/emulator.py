@@ -24,6 +24,7 @@ class EmulatorOptions:
     rate_limit: int | None = 5
     token_rate_limit: int | None = 50
     penalty_seconds: float = 30.0
+    retry_after: bool = True
     iterator_seconds: float = 300.0
     body_bytes_max: int = 5 * MEBIBYTE
     journal_rows_max: int = JOURNAL_ROWS_MAX
@@ -44,7 +45,10 @@ class Emulator:
     def __post_init__(self) -> None:
         options = self.options
         self.limits = RateLimits(
-            per_base=options.rate_limit, per_token=options.token_rate_limit, penalty_seconds=options.penalty_seconds
+            per_base=options.rate_limit,
+            per_token=options.token_rate_limit,
+            penalty_seconds=options.penalty_seconds,
+            retry_after=options.retry_after,
         )
         self.pages = Pages(Iterators(options.iterator_seconds))
 

@@ -9,12 +9,13 @@ BATCH_RECORDS_MAX = 10
 
 
 class ApiError(Exception):
-    """An answer that is not 2xx: its status and its whole body."""
+    """An answer that is not 2xx: its status, its whole body, and headers beyond the usual ones."""
 
-    def __init__(self, status: int, body: dict[str, object]) -> None:
+    def __init__(self, status: int, body: dict[str, object], headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
         self.status = status
         self.body = body
+        self.headers = headers or {}
 
 
 class SeedError(Exception):
@@ -154,9 +155,10 @@ def invalid_offset(offset: object) -> ApiError:
     return typed(422, "INVALID_OFFSET_VALUE", f"The value of offset {offset} is invalid")
 
 
-def too_many_requests() -> ApiError:
+def too_many_requests(*, retry_after_seconds: int | None) -> ApiError:
     message = "Rate limit exceeded. Please try again later"
-    return ApiError(429, {"errors": [{"error": "RATE_LIMIT_REACHED", "message": message}]})
+    headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
+    return ApiError(429, {"errors": [{"error": "RATE_LIMIT_REACHED", "message": message}]}, headers)
 
 
 def server_error() -> ApiError:

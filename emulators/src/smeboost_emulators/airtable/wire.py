@@ -79,9 +79,9 @@ def endpoint(emulator: Emulator, handler: Handler) -> Callable[[Request], Awaita
     return answer_request
 
 
-def answer(status: int, content: object) -> Response:
+def answer(status: int, content: object, headers: dict[str, str] | None = None) -> Response:
     """JSON as the vendor sends it."""
-    return Response(msgspec.json.encode(content), status, media_type=MEDIA_TYPE)
+    return Response(msgspec.json.encode(content), status, headers, media_type=MEDIA_TYPE)
 
 
 def _open(emulator: Emulator, request: Request) -> Call:
@@ -137,7 +137,7 @@ async def answer_api_error(_request: Request, exc: Exception) -> Response:
     """An `ApiError` carries its own answer."""
     if not isinstance(exc, ApiError):
         raise exc
-    return answer(exc.status, exc.body)
+    return answer(exc.status, exc.body, exc.headers)
 
 
 async def answer_missing_route(_request: Request, exc: Exception) -> Response:
