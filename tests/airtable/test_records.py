@@ -191,6 +191,14 @@ async def test_bad_record_in_the_middle_of_25_costs_its_batch_only(shop, ask):
     assert seen == [(10, 25), (20, 25), (25, 25)]
 
 
+async def test_a_link_that_is_no_list_is_named_although_airtable_names_no_field(shop, ask):
+    async with shop() as client:
+        answer = await ask(client, "create_records", records=[{"fields": {"Name": "Lamp", "Orders": "abc"}}])
+    error = answer["error"]
+    assert error["code"] == "invalid_input"
+    assert [problem["field"] for problem in error["errors"]] == ["records.0.fields.Orders"]
+
+
 async def test_batches_of_updates_and_deletes_say_which_items_failed(shop, ask):
     async with shop() as client:
         made = await ask(client, "create_records", records=[{"fields": {"Name": f"Item {n}"}} for n in range(25)])

@@ -160,6 +160,19 @@ async def test_a_declared_length_that_lies_is_not_believed(gateway):
     await writer.wait_closed()
 
 
+async def test_a_body_that_stops_arriving_is_answered(start_gateway):
+    gateway = await start_gateway(body_timeout_seconds=0.2)
+    host, port = gateway.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100"
+    writer.write(f"{head}\r\n\r\n{{".encode())
+    async with asyncio.timeout(5):
+        answer = await reader.readuntil(b"}")
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b'"code":"request_timeout"' in answer
+    writer.close()
+
+
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(own_gateway, capfd):
     host, port = own_gateway.url.removeprefix("http://").split(":")
     _reader, writer = await asyncio.open_connection(host, int(port))

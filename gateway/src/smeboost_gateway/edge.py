@@ -6,6 +6,7 @@
   client declares is believed only when it is too large.
 """
 
+import asyncio
 import itertools
 import re
 import secrets
@@ -14,7 +15,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from smeboost_shared.errors import AddressTooLong, HeadersTooLarge, SmeBoostError, TooLarge
+from smeboost_shared.errors import AddressTooLong, HeadersTooLarge, RequestTimeout, SmeBoostError, TooLarge
 from smeboost_shared.logs import get_logger
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -112,15 +113,15 @@ class SizeLimits:
             await self._app(scope, receive, send)
 
     async def _counting(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _CountedBody(receive, send, self._settings.body_bytes_max)
+        body = _BoundedBody(receive, send, self._settings)
         try:
             await self._app(scope, body.receive, body.send)
         except Exception:
             # It may arrive wrapped, in a group of the tasks that were reading.
-            if not body.exceeded or body.answering:
+            if body.refusal is None or body.answering:
                 raise
-        if body.exceeded and not body.answering:
-            await problem_response(self._too_large(), scope["request_id"])(scope, receive, send)
+        if body.refusal is not None and not body.answering:
+            await problem_response(body.refusal, scope["request_id"])(scope, receive, send)
 
     def _look(self, scope: Scope) -> tuple[SmeBoostError | None, bool]:
         """What is wrong with the head, and whether a body follows it (RFC 9112, section 6)."""
@@ -133,36 +134,53 @@ class SizeLimits:
             if name == b"content-length":
                 has_body = True
                 if value.isdigit() and int(value[:20]) > settings.body_bytes_max:
-                    return self._too_large(), True
+                    return _too_large(settings), True
             elif name == b"transfer-encoding":
                 has_body = True
         if size > settings.header_bytes_max:
             return HeadersTooLarge(f"All headers together may have {settings.header_bytes_max} bytes."), has_body
         return None, has_body
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"A request body may have {self._settings.body_bytes_max} bytes.", hint="Send it in parts.")
+
+def _too_large(settings: GatewaySettings) -> TooLarge:
+    return TooLarge(f"A request body may have {settings.body_bytes_max} bytes.", hint="Send it in parts.")
 
 
-class _CountedBody:
-    """Counts what is read; above the limit nothing more is read, and no answer but ours is sent."""
+class _BoundedBody:
+    """Counts what is read and how long it takes; beyond a limit nothing more is read, and only our answer is sent."""
 
-    def __init__(self, receive: Receive, send: Send, bytes_max: int) -> None:
-        self._receive, self._send, self._bytes_left = receive, send, bytes_max
-        self.exceeded = False
+    def __init__(self, receive: Receive, send: Send, settings: GatewaySettings) -> None:
+        self._receive, self._send, self._settings = receive, send, settings
+        self._bytes_left = settings.body_bytes_max
+        self._deadline = asyncio.get_running_loop().time() + settings.body_timeout_seconds
+        self._whole = False
+        self.refusal: SmeBoostError | None = None
         self.answering = False
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        if self._whole:
+            # What comes now is the end of the connection, and that may take as long as the answer.
+            return await self._receive()
+        message = await self._part()
         if message["type"] == "http.request":
+            self._whole = not message.get("more_body", False)
             self._bytes_left -= len(message.get("body", b""))
             if self._bytes_left < 0:
-                self.exceeded = True
-                raise TooLarge
+                self.refusal = _too_large(self._settings)
+                raise self.refusal
         return message
 
+    async def _part(self) -> Message:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            limit = self._settings.body_timeout_seconds
+            self.refusal = RequestTimeout(f"The request body was not complete after {limit:g} s.")
+            raise self.refusal from None
+
     async def send(self, message: Message) -> None:
-        if self.exceeded and not self.answering:
+        if self.refusal is not None and not self.answering:
             return
         self.answering = True
         await self._send(message)

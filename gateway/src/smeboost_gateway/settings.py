@@ -64,6 +64,7 @@ class GatewaySettings(Settings):
     schema_cache_seconds: int = Field(default=60, ge=0, le=3600, description="age of cached bases and tables; 0 = off")
 
     body_bytes_max: int = Field(default=1_048_576, ge=1024, description="largest request body")
+    body_timeout_seconds: float = Field(default=60, gt=0, description="longest wait for a whole request body")
     url_bytes_max: int = Field(default=16_384, ge=1024, description="longest path and query")
     header_bytes_max: int = Field(default=32_768, ge=1024, description="all request headers together")
     json_depth_max: int = Field(default=32, ge=4, description="deepest nesting of a JSON body")

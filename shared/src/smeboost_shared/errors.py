@@ -134,6 +134,14 @@ class CursorExpired(InvalidInput):
     retryable = True
 
 
+class RequestTimeout(SmeBoostError):
+    """The request did not arrive in time."""
+
+    code = "request_timeout"
+    retryable = True
+    fault = Fault.CALLER
+
+
 class NotAuthenticated(SmeBoostError):
     """Sign in first."""
 
@@ -260,6 +268,7 @@ HTTP_STATUS: dict[str, int] = {
     "internal_error": 500,
     "invalid_input": 422,
     "malformed_request": 400,
+    "request_timeout": 408,
     "too_large": 413,
     "cursor_expired": 410,
     "address_too_long": 414,

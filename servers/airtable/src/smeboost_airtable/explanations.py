@@ -78,6 +78,10 @@ async def _missing(operation: Operation, memory: SchemaMemory) -> SmeBoostError 
     return None
 
 
+WRONG_VALUES = frozenset({"INVALID_VALUE_FOR_COLUMN", "VALUE_IS_NOT_ARRAY_OF_RECORD_IDS"})
+"""A value of the wrong kind; the second names no field."""
+
+
 async def _refine(error: SmeBoostError, refusal: Refusal, operation: Operation, memory: SchemaMemory) -> None:
     """Add what the schema of the table tells about the names in a refusal."""
     tables = await _if_readable(memory.tables(operation.base_id, not_older_than_seconds=FRESH_SECONDS))
@@ -91,7 +95,7 @@ async def _refine(error: SmeBoostError, refusal: Refusal, operation: Operation, 
     elif refusal.type == "INVALID_MULTIPLE_CHOICE_OPTIONS":
         choices = [name for each in table.fields for name in _choices(each)]
         error.hint = f"{_closest(refusal, choices, '')} Set typecast to true to add a choice.".strip()
-    elif refusal.type == "INVALID_VALUE_FOR_COLUMN" and not (operation.request.body or {}).get("typecast"):
+    elif refusal.type in WRONG_VALUES and not (operation.request.body or {}).get("typecast"):
         error.errors = _misfits(refusal, operation.places, table) or error.errors
 
 
@@ -106,11 +110,11 @@ def _choices(select: TableField) -> list[str]:
 
 
 def _misfits(refusal: Refusal, places: Places, table: Table) -> list[FieldProblem]:
-    """The cells that cannot be right, when the refused field was given in several records."""
+    """The cells that cannot be right: of the refused field in several records, or of any when none was named."""
     return [
         FieldProblem(field=place, message=f"{each.name!r} ({each.type}) takes {takes}")
         for each in table.fields
-        if each.name in refusal.names
+        if not refusal.names or each.name in refusal.names
         for key in (each.name, each.id)
         for place, value in places.cells(key)
         if (takes := misfit(each.type, value))
