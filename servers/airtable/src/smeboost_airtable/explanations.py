@@ -38,7 +38,7 @@ async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory
         error.hint = token_diagnosis(token)
     elif refusal.may_mean_missing and operation.base_id:
         return await _missing(operation, memory) or error
-    elif refusal.status == 422 and operation.table_id and refusal.names:
+    elif refusal.status == 422 and operation.table_id and (refusal.names or refusal.type in WRONG_VALUES):
         await _refine(error, refusal, operation, memory)
     return error
 
