@@ -78,7 +78,7 @@ def run(argv: list[str] | None = None) -> int:
     try:
         config = uvicorn_config(load(GatewaySettings), host=options.host, port=options.port)
     except Misconfigured as exc:
-        print(f"smeboost gateway: {exc.message}", file=sys.stderr)  # noqa: T201  # one line for a person, before any log
+        sys.stderr.write(f"smeboost gateway: {exc.message}\n")
         return 2
     try:
         uvicorn.Server(config).run()

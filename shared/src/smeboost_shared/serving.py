@@ -34,7 +34,7 @@ def serve(
     try:
         server = create(load(settings))
     except Misconfigured as exc:
-        print(f"{command}: {exc.message}", file=sys.stderr)  # noqa: T201  # one line for a person, before any protocol
+        sys.stderr.write(f"{command}: {exc.message}\n")
         return 2
     try:
         asyncio.run(_serve(server, options))

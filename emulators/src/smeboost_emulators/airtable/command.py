@@ -56,7 +56,8 @@ def _tokens_in(file: Path | None) -> frozenset[str]:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  # one line for a person or a supervisor
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _options(arguments: argparse.Namespace) -> EmulatorOptions:

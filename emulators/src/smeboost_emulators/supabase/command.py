@@ -71,7 +71,8 @@ def _show_made_keys(settings: SupabaseBackendSettings, served: Served) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  # for the person or the supervisor that started this
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

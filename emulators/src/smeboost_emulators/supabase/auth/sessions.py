@@ -15,9 +15,10 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from uuid import UUID, uuid4
 
+from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from smeboost_emulators.supabase.pools import Connection
@@ -138,13 +139,13 @@ async def revoke_family(connection: Connection, session_id: UUID) -> None:
 
 async def end(connection: Connection, user_id: UUID, *, scope: LogoutScope, current: UUID | None) -> None:
     """Remove sessions, and with them their refresh tokens: all of a person, the current one, or all but that."""
-    conditions: dict[LogoutScope, tuple[str, Sequence[UUID | None]]] = {
+    conditions: dict[LogoutScope, tuple[LiteralString, Sequence[UUID | None]]] = {
         "global": ("user_id = %s", (user_id,)),
         "local": ("user_id = %s and id = %s", (user_id, current)),
         "others": ("user_id = %s and id is distinct from %s", (user_id, current)),
     }
     condition, values = conditions[scope]
-    await connection.execute(f"delete from auth.sessions where {condition}".encode(), values)  # noqa: S608  # our own constants
+    await connection.execute(sql.SQL("delete from auth.sessions where {}").format(sql.SQL(condition)), values)
 
 
 async def _store_token(connection: Connection, session: Session, *, parent: str | None) -> str:
@@ -157,9 +158,11 @@ async def _store_token(connection: Connection, session: Session, *, parent: str 
     return token
 
 
-async def _token(connection: Connection, condition: str, values: Sequence[object]) -> RefreshToken | None:
-    query = f"""select token, user_id, session_id, parent, coalesce(revoked, false) as revoked,
-                  coalesce(updated_at, created_at, now()) as updated_at
-                from auth.refresh_tokens where {condition} order by id desc limit 1"""  # noqa: S608  # our own constants
+async def _token(connection: Connection, condition: LiteralString, values: Sequence[object]) -> RefreshToken | None:
+    query = sql.SQL(
+        """select token, user_id, session_id, parent, coalesce(revoked, false) as revoked,
+             coalesce(updated_at, created_at, now()) as updated_at
+           from auth.refresh_tokens where {} order by id desc limit 1"""
+    ).format(sql.SQL(condition))
     async with connection.cursor(row_factory=class_row(RefreshToken)) as cursor:
-        return await (await cursor.execute(query.encode(), values)).fetchone()
+        return await (await cursor.execute(query, values)).fetchone()

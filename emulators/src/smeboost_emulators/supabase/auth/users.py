@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
+from psycopg import sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
@@ -13,9 +14,11 @@ from smeboost_emulators.supabase.pools import Connection
 
 AUDIENCE = "authenticated"
 NO_INSTANCE = UUID(int=0)
-COLUMNS = """id, aud, role, email, encrypted_password, email_confirmed_at, phone, phone_confirmed_at, confirmed_at,
-  invited_at, confirmation_sent_at, recovery_sent_at, last_sign_in_at, raw_app_meta_data, raw_user_meta_data,
-  created_at, updated_at, banned_until, deleted_at, is_anonymous, is_sso_user"""
+COLUMNS = sql.SQL(
+    """id, aud, role, email, encrypted_password, email_confirmed_at, phone, phone_confirmed_at, confirmed_at,
+       invited_at, confirmation_sent_at, recovery_sent_at, last_sign_in_at, raw_app_meta_data, raw_user_meta_data,
+       created_at, updated_at, banned_until, deleted_at, is_anonymous, is_sso_user"""
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ async def find_by_id(connection: Connection, user_id: UUID) -> User | None:
 
 async def list_page(connection: Connection, *, limit: int, offset: int) -> tuple[list[User], int]:
     """A page of people, newest first, and how many there are in all."""
-    query = f"select {COLUMNS} from auth.users order by created_at desc, id limit %s offset %s"  # noqa: S608  # our own constant
+    query = sql.SQL("select {} from auth.users order by created_at desc, id limit %s offset %s").format(COLUMNS)
     async with connection.cursor(row_factory=class_row(User)) as cursor:
         people = await (await cursor.execute(query, (limit, offset))).fetchall()
     counted = await (await connection.execute("select count(*) from auth.users")).fetchone()
@@ -119,11 +122,14 @@ async def add(connection: Connection, new: NewUser) -> User:
 
 
 async def change(connection: Connection, user_id: UUID, **columns: object) -> User:
-    """Set some columns; the names come from our code, never from a request."""
-    assignments = "".join(f"{name} = %({name})s, " for name in columns)
+    """Set some columns."""
+    assignments = [
+        *(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns),
+        sql.SQL("updated_at = now()"),
+    ]
     values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in columns.items()}
     await connection.execute(
-        f"update auth.users set {assignments} updated_at = now() where id = %(user_id)s".encode(),  # noqa: S608  # see above
+        sql.SQL("update auth.users set {} where id = %(user_id)s").format(sql.SQL(", ").join(assignments)),
         {**values, "user_id": user_id},
     )
     if "email" in columns or "email_confirmed_at" in columns:
@@ -207,10 +213,12 @@ def _timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-async def _one(connection: Connection, condition: str, value: object) -> User | None:
-    query = f"select {COLUMNS} from auth.users where {condition} order by created_at limit 1"  # noqa: S608  # our own constants
+async def _one(connection: Connection, condition: LiteralString, value: object) -> User | None:
+    query = sql.SQL("select {} from auth.users where {} order by created_at limit 1").format(
+        COLUMNS, sql.SQL(condition)
+    )
     async with connection.cursor(row_factory=class_row(User)) as cursor:
-        return await (await cursor.execute(query.encode(), (value,))).fetchone()
+        return await (await cursor.execute(query, (value,))).fetchone()
 
 
 async def _known(connection: Connection, user_id: UUID) -> User:
