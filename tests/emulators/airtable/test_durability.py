@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from smeboost_emulators.airtable.store import Store
+from smeboost_emulators.airtable.state.store import Store
 from smeboost_emulators.testing.airtable import StartAirtable, small_seed
 
 BASE = "appSmallShop00001"

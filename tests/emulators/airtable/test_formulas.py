@@ -9,7 +9,7 @@ from pyairtable import Api
 from pyairtable.formulas import AND, Field, match
 from requests import HTTPError
 from smeboost_emulators.airtable.errors import ApiError
-from smeboost_emulators.airtable.filtering import passing
+from smeboost_emulators.airtable.records.filtering import passing
 from smeboost_emulators.airtable.seed import load_seed
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.ids import new_id
-from smeboost_emulators.airtable.iterators import Iterators, Listing, Place
+from smeboost_emulators.airtable.records.iterators import Iterators, Listing, Place
 from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, running_emulator, small_seed
 
 CHOICES = ["zebra", "Ant", "mole"]

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from smeboost_emulators.airtable import meta, records
 from smeboost_emulators.airtable.emulator import Emulator
 from smeboost_emulators.airtable.errors import ApiError
+from smeboost_emulators.airtable.meta import endpoints as meta
 from smeboost_emulators.airtable.missing import missing_routes
+from smeboost_emulators.airtable.records import endpoints as records
 from smeboost_emulators.airtable.wire import (
     EncodedPath,
     Handler,

@@ -10,7 +10,7 @@ from smeboost_shared.logs import configure_logs
 from smeboost_emulators.airtable.app import create_app
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.store import Store
+from smeboost_emulators.airtable.state.store import Store
 from smeboost_emulators.listening import AnnouncingServer, bind, url_of
 
 

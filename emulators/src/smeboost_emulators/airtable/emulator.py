@@ -3,15 +3,15 @@
 import sqlite3
 from dataclasses import dataclass, field
 
-from smeboost_emulators.airtable.changes import apply
 from smeboost_emulators.airtable.errors import model_not_found, not_found, storage_failed
-from smeboost_emulators.airtable.iterators import Iterators
 from smeboost_emulators.airtable.limits import RateLimits
-from smeboost_emulators.airtable.pages import Pages
-from smeboost_emulators.airtable.plan import Plan
-from smeboost_emulators.airtable.schema import State, Table
+from smeboost_emulators.airtable.records.iterators import Iterators
+from smeboost_emulators.airtable.records.pages import Pages
+from smeboost_emulators.airtable.records.plan import Plan
 from smeboost_emulators.airtable.seed import load_seed
-from smeboost_emulators.airtable.store import JOURNAL_ROWS_MAX, Store
+from smeboost_emulators.airtable.state.changes import apply
+from smeboost_emulators.airtable.state.schema import State, Table
+from smeboost_emulators.airtable.state.store import JOURNAL_ROWS_MAX, Store
 
 MEBIBYTE = 1024 * 1024
 

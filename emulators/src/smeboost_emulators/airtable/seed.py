@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 
-from smeboost_emulators.airtable.blueprint import build_base, checked_id
-from smeboost_emulators.airtable.cells import Cell
-from smeboost_emulators.airtable.definitions import RecordDefinition, Seed, SeedBase
 from smeboost_emulators.airtable.errors import ApiError, SeedError, no_such_row, unknown_choice, value_refused
-from smeboost_emulators.airtable.filtering import predicate
-from smeboost_emulators.airtable.formats import FORMATS, accept, timestamp
 from smeboost_emulators.airtable.ids import derived_id, new_id
-from smeboost_emulators.airtable.links import TUPLE_LINKS_MAX, LinkEnd, packed
-from smeboost_emulators.airtable.schema import Base, Field, Table
+from smeboost_emulators.airtable.records.filtering import predicate
+from smeboost_emulators.airtable.records.formats import FORMATS, accept, timestamp
 from smeboost_emulators.airtable.shapes import list_of, object_of
+from smeboost_emulators.airtable.state.blueprint import build_base, checked_id
+from smeboost_emulators.airtable.state.cells import Cell
+from smeboost_emulators.airtable.state.definitions import RecordDefinition, Seed, SeedBase
+from smeboost_emulators.airtable.state.links import TUPLE_LINKS_MAX, LinkEnd, packed
+from smeboost_emulators.airtable.state.schema import Base, Field, Table
 
 MEMO_ENTRIES_MAX = 65_536
 """Distinct values of one column that are remembered while it is loaded, so that equal cells share memory."""

@@ -24,8 +24,8 @@ from smeboost_emulators.airtable.errors import (
     url_too_long,
 )
 from smeboost_emulators.airtable.ids import is_id
-from smeboost_emulators.airtable.schema import Base, Table
 from smeboost_emulators.airtable.shapes import object_of
+from smeboost_emulators.airtable.state.schema import Base, Table
 from smeboost_emulators.intake import BodyRefused, read_body
 
 URL_CHARACTERS_MAX = 16_000

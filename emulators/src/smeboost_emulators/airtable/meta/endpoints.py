@@ -4,7 +4,7 @@ from typing import Any
 
 from smeboost_emulators.airtable.errors import invalid_offset, invalid_request
 from smeboost_emulators.airtable.ids import derived_id
-from smeboost_emulators.airtable.listing import read_query
+from smeboost_emulators.airtable.records.listing import read_query
 from smeboost_emulators.airtable.wire import Call
 
 BASES_PAGE_SIZE = 1_000

@@ -5,8 +5,8 @@ far end of its own, which has no field and is never shown.
 """
 
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.links import LinkEnd, pair
-from smeboost_emulators.airtable.schema import Base, Field, Table
+from smeboost_emulators.airtable.state.links import LinkEnd, pair
+from smeboost_emulators.airtable.state.schema import Base, Field, Table
 
 
 def connect_links(base: Base, table: Table) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from smeboost_emulators.airtable.blueprint import build_base
-from smeboost_emulators.airtable.cells import Cell, Column
-from smeboost_emulators.airtable.changes import restored
-from smeboost_emulators.airtable.definitions import BaseDefinition
-from smeboost_emulators.airtable.links import LinkCell, LinkEnd, packed
-from smeboost_emulators.airtable.schema import Base, Table, View
+from smeboost_emulators.airtable.state.blueprint import build_base
+from smeboost_emulators.airtable.state.cells import Cell, Column
+from smeboost_emulators.airtable.state.changes import restored
+from smeboost_emulators.airtable.state.definitions import BaseDefinition
+from smeboost_emulators.airtable.state.links import LinkCell, LinkEnd, packed
+from smeboost_emulators.airtable.state.schema import Base, Table, View
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from smeboost_emulators.airtable.cells import Cell
-from smeboost_emulators.airtable.changes import CellsSet, Change, ChoiceAdded, Created, Deleted
 from smeboost_emulators.airtable.errors import (
     field_is_computed,
     no_such_row,
@@ -17,12 +15,14 @@ from smeboost_emulators.airtable.errors import (
     unknown_field,
     value_refused,
 )
-from smeboost_emulators.airtable.formats import accept, timestamp
 from smeboost_emulators.airtable.ids import is_id, new_id
-from smeboost_emulators.airtable.ordering import shown
-from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.records.formats import accept, timestamp
+from smeboost_emulators.airtable.records.ordering import shown
+from smeboost_emulators.airtable.records.typecast import cast_value
 from smeboost_emulators.airtable.shapes import object_of
-from smeboost_emulators.airtable.typecast import cast_value
+from smeboost_emulators.airtable.state.cells import Cell
+from smeboost_emulators.airtable.state.changes import CellsSet, Change, ChoiceAdded, Created, Deleted
+from smeboost_emulators.airtable.state.schema import Field, Table
 
 CHOICE_COLORS = tuple(
     f"{name}Light2" for name in ("blue", "cyan", "teal", "green", "yellow", "orange", "red", "pink", "purple", "gray")

@@ -3,11 +3,9 @@
 from typing import Any
 
 from smeboost_emulators.airtable.errors import not_permitted
-from smeboost_emulators.airtable.listing import check_record_query, from_body, from_query, read_query
-from smeboost_emulators.airtable.pages import records_of
-from smeboost_emulators.airtable.schema import WRITERS_LEVELS, Table
-from smeboost_emulators.airtable.wire import Call
-from smeboost_emulators.airtable.writes import (
+from smeboost_emulators.airtable.records.listing import check_record_query, from_body, from_query, read_query
+from smeboost_emulators.airtable.records.pages import records_of
+from smeboost_emulators.airtable.records.writes import (
     Written,
     flag,
     plan_create,
@@ -15,6 +13,8 @@ from smeboost_emulators.airtable.writes import (
     plan_update_batch,
     plan_update_one,
 )
+from smeboost_emulators.airtable.state.schema import WRITERS_LEVELS, Table
+from smeboost_emulators.airtable.wire import Call
 
 _Answer = dict[str, Any]
 

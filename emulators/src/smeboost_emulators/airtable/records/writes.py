@@ -7,7 +7,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from smeboost_emulators.airtable.cells import Cell
 from smeboost_emulators.airtable.errors import (
     BATCH_RECORDS_MAX,
     CHANGED_RECORDS,
@@ -23,9 +22,10 @@ from smeboost_emulators.airtable.errors import (
     unknown_field,
 )
 from smeboost_emulators.airtable.ids import is_id
-from smeboost_emulators.airtable.plan import Plan
-from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.records.plan import Plan
 from smeboost_emulators.airtable.shapes import object_of, objects_of, texts_of
+from smeboost_emulators.airtable.state.cells import Cell
+from smeboost_emulators.airtable.state.schema import Field, Table
 
 MERGE_FIELDS_MAX = 3
 MERGE_TYPES = frozenset({"number", "singleLineText", "multilineText", "singleSelect", "multipleSelects", "date"})

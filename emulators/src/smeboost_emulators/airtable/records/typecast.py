@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from smeboost_emulators.airtable.cells import TEXT_TYPES
-from smeboost_emulators.airtable.schema import Field
 from smeboost_emulators.airtable.shapes import list_of
+from smeboost_emulators.airtable.state.cells import TEXT_TYPES
+from smeboost_emulators.airtable.state.schema import Field
 
 _Cast = Callable[[Any], Any]
 _TRUE = ("true", "checked", "yes", "1")

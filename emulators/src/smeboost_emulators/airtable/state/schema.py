@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from smeboost_emulators.airtable.cells import Cell, Column
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.links import LinkEnd
+from smeboost_emulators.airtable.state.cells import Cell, Column
+from smeboost_emulators.airtable.state.links import LinkEnd
 
 WRITERS_LEVELS = ("edit", "create")
 """The permission levels that may write records."""

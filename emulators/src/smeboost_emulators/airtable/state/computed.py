@@ -6,11 +6,11 @@ on what is there.
 
 from collections.abc import Callable
 
-from smeboost_emulators.airtable.cells import Cell
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.links import LinkEnd
-from smeboost_emulators.airtable.schema import Field, Table
 from smeboost_emulators.airtable.shapes import list_of, texts_of
+from smeboost_emulators.airtable.state.cells import Cell
+from smeboost_emulators.airtable.state.links import LinkEnd
+from smeboost_emulators.airtable.state.schema import Field, Table
 
 
 def connect_computed(table: Table) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from smeboost_emulators.airtable.schema import Table
+    from smeboost_emulators.airtable.state.schema import Table
 
 LinkCell: TypeAlias = tuple[str, ...] | dict[str, None] | None
 TUPLE_LINKS_MAX = 16

@@ -14,10 +14,10 @@ from smeboost_shared.formula.compile import UnknownFields, compile_formula
 from smeboost_shared.formula.parse import FormulaSyntaxError
 from smeboost_shared.formula.values import Scalar, Value
 
-from smeboost_emulators.airtable.cells import NUMBER_TYPES, Cell, display
 from smeboost_emulators.airtable.errors import invalid_formula
-from smeboost_emulators.airtable.ordering import shown
-from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.records.ordering import shown
+from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, Cell, display
+from smeboost_emulators.airtable.state.schema import Field, Table
 
 Predicate = Callable[[int], bool]
 FILTER_SECONDS_MAX = 10.0

@@ -7,14 +7,19 @@ this emulator cannot compute is refused here, at load, and not answered with a g
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from smeboost_emulators.airtable.cells import COMPUTED_TYPES, PRIMARY_TYPES, WRITABLE_TYPES
-from smeboost_emulators.airtable.computed import connect_computed
-from smeboost_emulators.airtable.definitions import BaseDefinition, FieldDefinition, TableDefinition, ViewDefinition
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.ids import is_id, new_id
-from smeboost_emulators.airtable.relations import connect_links
-from smeboost_emulators.airtable.schema import Base, Field, Table, View
 from smeboost_emulators.airtable.shapes import objects_of, texts_of
+from smeboost_emulators.airtable.state.cells import COMPUTED_TYPES, PRIMARY_TYPES, WRITABLE_TYPES
+from smeboost_emulators.airtable.state.computed import connect_computed
+from smeboost_emulators.airtable.state.definitions import (
+    BaseDefinition,
+    FieldDefinition,
+    TableDefinition,
+    ViewDefinition,
+)
+from smeboost_emulators.airtable.state.relations import connect_links
+from smeboost_emulators.airtable.state.schema import Base, Field, Table, View
 
 
 def build_base(definition: BaseDefinition) -> Base:

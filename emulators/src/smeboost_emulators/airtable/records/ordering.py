@@ -7,8 +7,8 @@ documents none of this; it is what its clients have seen or assume.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from smeboost_emulators.airtable.cells import NUMBER_TYPES, Cell, display
-from smeboost_emulators.airtable.schema import Field, Table
+from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, Cell, display
+from smeboost_emulators.airtable.state.schema import Field, Table
 
 _Key = Callable[[int], Any]
 SortKeys = tuple[tuple[str, str], ...]

@@ -15,10 +15,10 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from smeboost_emulators.airtable.cells import TEXT_TYPES, Cell
 from smeboost_emulators.airtable.errors import not_record_ids, value_refused
-from smeboost_emulators.airtable.schema import Field
 from smeboost_emulators.airtable.shapes import list_of, object_of, objects_of, texts_of
+from smeboost_emulators.airtable.state.cells import TEXT_TYPES, Cell
+from smeboost_emulators.airtable.state.schema import Field
 
 TEXT_CHARACTERS_MAX = 100_000
 RATING_MAX = 10

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from smeboost_emulators.airtable.errors import unknown_view, view_of_another_table
-from smeboost_emulators.airtable.filtering import passing
 from smeboost_emulators.airtable.ids import is_id
-from smeboost_emulators.airtable.iterators import Iterators, Listing, Place
-from smeboost_emulators.airtable.listing import ListOptions
-from smeboost_emulators.airtable.ordering import ordered
-from smeboost_emulators.airtable.schema import Field, Table, View
+from smeboost_emulators.airtable.records.filtering import passing
+from smeboost_emulators.airtable.records.iterators import Iterators, Listing, Place
+from smeboost_emulators.airtable.records.listing import ListOptions
+from smeboost_emulators.airtable.records.ordering import ordered
+from smeboost_emulators.airtable.state.schema import Field, Table, View
 
 KEPT_ORDERS_MAX = 16
 _CLOCK = re.compile(r"now|today", re.IGNORECASE)

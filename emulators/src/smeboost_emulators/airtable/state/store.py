@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 from smeboost_shared.logs import get_logger
 
-from smeboost_emulators.airtable.changes import Change, apply
 from smeboost_emulators.airtable.errors import SeedError
-from smeboost_emulators.airtable.schema import State
-from smeboost_emulators.airtable.snapshot import base_from_parts, base_to_parts
+from smeboost_emulators.airtable.state.changes import Change, apply
+from smeboost_emulators.airtable.state.schema import State
+from smeboost_emulators.airtable.state.snapshot import base_from_parts, base_to_parts
 
 log = get_logger("airtable-emulator")
 FILE_NAME = "airtable.sqlite3"

@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from smeboost_emulators.airtable.cells import Cell
-from smeboost_emulators.airtable.schema import Field, State, Table
 from smeboost_emulators.airtable.shapes import list_of
+from smeboost_emulators.airtable.state.cells import Cell
+from smeboost_emulators.airtable.state.schema import Field, State, Table
 
 
 class Created(msgspec.Struct, frozen=True, array_like=True, tag="create"):

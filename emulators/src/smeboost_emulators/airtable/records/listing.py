@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from smeboost_emulators.airtable.errors import invalid_offset, invalid_request, not_supported, unknown_field
-from smeboost_emulators.airtable.schema import Table
 from smeboost_emulators.airtable.shapes import list_of, object_of, texts_of
+from smeboost_emulators.airtable.state.schema import Table
 
 PAGE_SIZE_MAX = 100
 QUERY_PARAMETERS_MAX = 2_000

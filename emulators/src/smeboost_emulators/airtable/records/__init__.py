@@ -1,0 +1,1 @@
+"""Reading and writing records: `/v0/{base}/{table}`."""
