@@ -263,6 +263,7 @@ async def test_what_a_step_did_is_noted_when_the_database_is_back(
     job = await enqueue(jobs, workspace, total=1)
     url = settings.database_url.get_secret_value()
     database = conninfo_to_dict(url)["dbname"]
+    over = asyncio.Event()
     async with await psycopg.AsyncConnection.connect(url, dbname="postgres", autocommit=True) as server:
 
         async def allow(connections: bool) -> None:
@@ -280,9 +281,12 @@ async def test_what_a_step_did_is_noted_when_the_database_is_back(
             await asyncio.sleep(0.3)
             await allow(connections=True)
             await noted
+            over.set()
             return Ended(JobState.SUCCEEDED, (await run.steps())[0].outcome or {})
 
         async with working(settings, jobs, {"count": outage}):
+            # Who asks during the outage is told that the store is unavailable, so ask afterwards.
+            await asyncio.wait_for(over.wait(), 10)
             assert (await ended(jobs, job.id)).result == {"written": 10}
 
 
