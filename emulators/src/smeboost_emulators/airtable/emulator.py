@@ -1,15 +1,20 @@
 """The emulator: its options, its state, and how a planned change becomes a fact."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 from smeboost_emulators.airtable.errors import model_not_found, not_found, storage_failed
+from smeboost_emulators.airtable.ids import derived_id
 from smeboost_emulators.airtable.limits import RateLimits
+from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.records.iterators import Iterators
 from smeboost_emulators.airtable.records.pages import Pages
-from smeboost_emulators.airtable.records.plan import Plan
 from smeboost_emulators.airtable.seed import load_seed
-from smeboost_emulators.airtable.state.changes import apply
+from smeboost_emulators.airtable.state.changes import Change, apply
+from smeboost_emulators.airtable.state.commits import Actor, Before, Commit, Observer, before, stamp
 from smeboost_emulators.airtable.state.schema import State, Table
 from smeboost_emulators.airtable.state.store import JOURNAL_ROWS_MAX, Store
 
@@ -39,6 +44,7 @@ class Emulator:
     options: EmulatorOptions
     state: State = field(default_factory=State)
     store: Store | None = None
+    observers: list[Observer] = field(default_factory=list[Observer])
     limits: RateLimits = field(init=False)
     pages: Pages = field(init=False)
 
@@ -60,21 +66,39 @@ class Emulator:
         if self.store is not None:
             self.store.save(self.state)
 
-    def commit(self, plan: Plan) -> None:
-        """Store the changes of a plan, then make them.
+    def user_of(self, token: str) -> dict[str, Any]:
+        """Who a token belongs to, `{"id"}`: the same token is the same user for ever."""
+        return {"id": derived_id("usr", token)}
+
+    def commit(self, base_id: str, changes: Iterable[Change], actor: Actor) -> None:
+        """Store the changes of one request to one base, make them, and show them to the observers.
+
+        No changes are no transaction: nothing is stored and nobody is told.
 
         Raises:
             ApiError: 503 when they cannot be stored; nothing is changed then.
         """
-        if self.store is not None:
-            try:
-                self.store.append(plan.changes)
-            except sqlite3.Error:
-                raise storage_failed() from None
-        for change in plan.changes:
-            apply(self.state, change)
+        changes, moment = list(changes), datetime.now(UTC)
+        if not changes:
+            return
+        base = self.state.bases.get(base_id)
+        watching = [observer for observer in self.observers if base is None or observer.watches(base)]
+        seen = before(self.state, changes) if watching else Before()
+        self._store([*changes, stamp(base_id, actor, timestamp(moment))])
+        base = self.state.bases[base_id]
+        for observer in watching:
+            observer.observe(Commit(base, base.transaction, moment, actor, changes, seen))
         if self.store is not None and self.store.is_full:
             self.store.fold(self.state)
+
+    def _store(self, changes: list[Change]) -> None:
+        if self.store is not None:
+            try:
+                self.store.append(changes)
+            except sqlite3.Error:
+                raise storage_failed() from None
+        for change in changes:
+            apply(self.state, change)
 
     def slot(self, table: Table, record_id: str) -> int:
         """The slot of an existing record of the table.

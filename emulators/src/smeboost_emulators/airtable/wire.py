@@ -25,6 +25,8 @@ from smeboost_emulators.airtable.errors import (
 )
 from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.shapes import object_of
+from smeboost_emulators.airtable.state.changes import Change
+from smeboost_emulators.airtable.state.commits import Actor
 from smeboost_emulators.airtable.state.schema import Base, Table
 from smeboost_emulators.intake import BodyRefused, read_body
 
@@ -49,6 +51,15 @@ class Call:
     def segment(self, name: str) -> str:
         """A part of the path, decoded."""
         return unquote(self.request.path_params[name])
+
+    @property
+    def user_id(self) -> str:
+        """Who asks."""
+        return str(self.emulator.user_of(self.token)["id"])
+
+    def commit(self, changes: list[Change]) -> None:
+        """Make the changes of this request to its base, in the name of who asks."""
+        self.emulator.commit(self.own_base().id, changes, Actor(self.emulator.user_of(self.token)))
 
     def own_base(self) -> Base:
         if self.base is None:

@@ -11,8 +11,8 @@ BASES_PAGE_SIZE = 1_000
 
 
 async def show_token_owner(call: Call) -> dict[str, Any]:
-    """The user behind a token; the same token is the same user for ever. Scopes are shown for OAuth tokens only."""
-    return {"id": derived_id("usr", call.token)}
+    """The user behind a token. Scopes are shown for OAuth tokens only."""
+    return call.emulator.user_of(call.token)
 
 
 async def list_bases(call: Call) -> dict[str, Any]:

@@ -42,7 +42,7 @@ async def get(call: Call) -> _Answer:
 async def create(call: Call) -> _Answer:
     table = _writable_table(call)
     body = await call.body()
-    return _commit(call, table, plan_create(table, body), body)
+    return _commit(call, table, plan_create(table, body, call.user_id), body)
 
 
 async def update_one(call: Call) -> _Answer:
@@ -57,7 +57,7 @@ async def _change_one(call: Call, *, replace: bool) -> _Answer:
     table, record_id = _writable_table(call), call.segment("record")
     body = await call.body()
     call.emulator.slot(table, record_id)
-    return _commit(call, table, plan_update_one(table, record_id, body, replace=replace), body)
+    return _commit(call, table, plan_update_one(table, record_id, body, call.user_id, replace=replace), body)
 
 
 async def update_batch(call: Call) -> _Answer:
@@ -71,20 +71,20 @@ async def replace_batch(call: Call) -> _Answer:
 async def _change_batch(call: Call, *, replace: bool) -> _Answer:
     table = _writable_table(call)
     body = await call.body()
-    return _commit(call, table, plan_update_batch(table, body, replace=replace), body)
+    return _commit(call, table, plan_update_batch(table, body, call.user_id, replace=replace), body)
 
 
 async def delete_one(call: Call) -> _Answer:
     table, record_id = _writable_table(call), call.segment("record")
     call.emulator.slot(table, record_id)
-    call.emulator.commit(plan_delete(table, [record_id]).plan)
+    call.commit(plan_delete(table, [record_id], call.user_id).plan.changes)
     return {"id": record_id, "deleted": True}
 
 
 async def delete_batch(call: Call) -> _Answer:
     table = _writable_table(call)
-    written = plan_delete(table, read_query(call.query).get("records", []))
-    call.emulator.commit(written.plan)
+    written = plan_delete(table, read_query(call.query).get("records", []), call.user_id)
+    call.commit(written.plan.changes)
     return {"records": [{"id": record_id, "deleted": True} for record_id in written.record_ids]}
 
 
@@ -96,7 +96,7 @@ def _writable_table(call: Call) -> Table:
 
 
 def _commit(call: Call, table: Table, written: Written, body: dict[str, Any]) -> _Answer:
-    call.emulator.commit(written.plan)
+    call.commit(written.plan.changes)
     slots = [table.slots[record_id] for record_id in written.record_ids]
     shown = records_of(table, slots, by_field_id=flag(body, "returnFieldsByFieldId"))
     if written.single:

@@ -34,6 +34,7 @@ class Plan:
     """The changes of one request; nothing happens before all of them are found good."""
 
     table: Table
+    user_id: str
     typecast: bool = False
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     changes: list[Change] = field(default_factory=list[Change])
@@ -51,7 +52,7 @@ class Plan:
     def _create(self, table: Table, cells: dict[str, Cell]) -> str:
         record_id = new_id("rec")
         created = timestamp(self.now.replace(microsecond=0))
-        self.changes.append(Created(table.id, record_id, created, timestamp(self.now), cells))
+        self.changes.append(Created(table.id, record_id, created, timestamp(self.now), cells, self.user_id))
         return record_id
 
     def update(self, record_id: str, fields: dict[str, Any], *, replace: bool) -> str:
@@ -60,14 +61,14 @@ class Plan:
         cells = self.cells(fields)
         if replace:
             cells = {item.id: None for item in self.table.fields if item.writable} | cells
-        self.changes.append(CellsSet(self.table.id, record_id, timestamp(self.now), cells))
+        self.changes.append(CellsSet(self.table.id, record_id, timestamp(self.now), cells, self.user_id))
         return record_id
 
     def delete(self, record_id: str) -> None:
         """Plan the end of an existing record; asking twice in one request is the same as once."""
         if record_id not in self._deleted:
             self._deleted.add(record_id)
-            self.changes.append(Deleted(self.table.id, record_id, timestamp(self.now)))
+            self.changes.append(Deleted(self.table.id, record_id, timestamp(self.now), self.user_id))
 
     def cells(self, fields: dict[str, Any]) -> dict[str, Cell]:
         """The cells, by field id, for values by field name or id."""

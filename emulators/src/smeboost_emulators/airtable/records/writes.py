@@ -45,10 +45,10 @@ class Written:
     updated: tuple[str, ...] = ()
 
 
-def plan_create(table: Table, body: _Body) -> Written:
+def plan_create(table: Table, body: _Body, user_id: str) -> Written:
     """`{"fields"}` for one record or `{"records": [{"fields"}]}` for up to 10."""
     _only(body, {"fields", "records"} | _OPTIONS)
-    plan = _plan(table, body)
+    plan = _plan(table, body, user_id)
     if "records" in body and "fields" in body:
         raise invalid_request('Send "fields" for one record or "records" for several, not both.')
     if "records" not in body:
@@ -60,18 +60,18 @@ def plan_create(table: Table, body: _Body) -> Written:
     return Written(plan, [plan.create(item["fields"]) for item in items])
 
 
-def plan_update_one(table: Table, record_id: str, body: _Body, *, replace: bool) -> Written:
+def plan_update_one(table: Table, record_id: str, body: _Body, user_id: str, *, replace: bool) -> Written:
     """`{"fields"}` for a record that is known to exist."""
     _only(body, {"fields"} | _OPTIONS)
-    plan = _plan(table, body)
+    plan = _plan(table, body, user_id)
     return Written(plan, [plan.update(record_id, _fields(body), replace=replace)], single=True)
 
 
-def plan_update_batch(table: Table, body: _Body, *, replace: bool) -> Written:
+def plan_update_batch(table: Table, body: _Body, user_id: str, *, replace: bool) -> Written:
     """`{"records": [{"id", "fields"}]}` for up to 10, or an upsert when the body has `performUpsert`."""
     _only(body, {"records", "performUpsert"} | _OPTIONS)
     upsert = body.get("performUpsert")
-    plan = _plan(table, body)
+    plan = _plan(table, body, user_id)
     if "records" not in body:
         raise malformed_records(CHANGED_RECORDS)
     items = _records(body["records"], "updated", CHANGED_RECORDS)
@@ -82,13 +82,13 @@ def plan_update_batch(table: Table, body: _Body, *, replace: bool) -> Written:
     return Written(plan, [plan.update(item["id"], item["fields"], replace=replace) for item in items])
 
 
-def plan_delete(table: Table, record_ids: list[str]) -> Written:
+def plan_delete(table: Table, record_ids: list[str], user_id: str) -> Written:
     """Up to 10 ids, all of them of existing records."""
     if not record_ids or not all(is_id("rec", record_id) for record_id in record_ids):
         raise malformed_records(RECORD_IDS)
     if len(record_ids) > BATCH_RECORDS_MAX:
         raise too_many_records("deleted", len(record_ids))
-    plan = Plan(table)
+    plan = Plan(table, user_id)
     for record_id in record_ids:
         if table.slot_of(record_id) is None:
             raise no_such_row(record_id)
@@ -104,9 +104,9 @@ def flag(body: _Body, key: str) -> bool:
     return value
 
 
-def _plan(table: Table, body: _Body) -> Plan:
+def _plan(table: Table, body: _Body, user_id: str) -> Plan:
     flag(body, "returnFieldsByFieldId")
-    return Plan(table, typecast=flag(body, "typecast"))
+    return Plan(table, user_id, typecast=flag(body, "typecast"))
 
 
 def _only(body: _Body, allowed: frozenset[str] | set[str]) -> None:

@@ -31,14 +31,14 @@ def build_base(definition: BaseDefinition) -> Base:
     where = f"base {definition.name!r}"
     base = Base(checked_id("app", definition.id, where), definition.name, definition.permission_level)
     for described in definition.tables:
-        table = _build_table(base, described, f"{where}, table {described.name!r}")
+        table = build_table(base, described, f"{where}, table {described.name!r}")
         if base.find_table(table.name) or table.id in base.tables:
             raise SeedError(f"{where}: two tables are called {table.name!r} or have its id")
         base.tables[table.id] = table
     for table in base.tables.values():
         connect_links(base, table)
     for table in base.tables.values():
-        connect_computed(table)
+        connect_computed(table, table.fields)
     return base
 
 
@@ -59,9 +59,10 @@ def find_field(table: Table, key: object, where: str) -> Field:
     return field
 
 
-def _build_table(base: Base, definition: TableDefinition, where: str) -> Table:
+def build_table(base: Base, definition: TableDefinition, where: str) -> Table:
+    """An empty table that is not in the base yet; see `growing.py` for how it gets there."""
     table = Table(checked_id("tbl", definition.id, where), definition.name, base, definition.description)
-    table.fields = [_build_field(described, where) for described in definition.fields]
+    table.fields = [build_field(described, where) for described in definition.fields]
     if not table.fields:
         raise SeedError(f"{where}: it has no fields")
     _refuse_twins(table, where)
@@ -85,7 +86,8 @@ def _primary_id(table: Table, given: str | None, where: str) -> str:
     return primary.id
 
 
-def _build_field(definition: FieldDefinition, where: str) -> Field:
+def build_field(definition: FieldDefinition, where: str) -> Field:
+    """A field that is in no table yet; its column is empty and its options are not connected."""
     where = f"{where}, field {definition.name!r}"
     supported = WRITABLE_TYPES | COMPUTED_TYPES
     if definition.type not in supported:

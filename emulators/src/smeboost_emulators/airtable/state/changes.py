@@ -11,17 +11,21 @@ import msgspec
 
 from smeboost_emulators.airtable.shapes import list_of
 from smeboost_emulators.airtable.state.cells import Cell
-from smeboost_emulators.airtable.state.schema import Field, State, Table
+from smeboost_emulators.airtable.state.schema import Base, Field, State, Table
 
 
 class Created(msgspec.Struct, frozen=True, array_like=True, tag="create"):
-    """A new record; `cells` are by field id and hold no empty ones. Times are UTC in ISO format with milliseconds."""
+    """A new record; `cells` are by field id and hold no empty ones. Times are UTC in ISO format with milliseconds.
+
+    `by` is the id of the user who did it, in every change of a record.
+    """
 
     table_id: str
     record_id: str
     created: str
     modified: str
     cells: dict[str, Any]
+    by: str | None = None
 
 
 class CellsSet(msgspec.Struct, frozen=True, array_like=True, tag="set"):
@@ -31,6 +35,7 @@ class CellsSet(msgspec.Struct, frozen=True, array_like=True, tag="set"):
     record_id: str
     modified: str
     cells: dict[str, Any]
+    by: str | None = None
 
 
 class Deleted(msgspec.Struct, frozen=True, array_like=True, tag="delete"):
@@ -39,6 +44,7 @@ class Deleted(msgspec.Struct, frozen=True, array_like=True, tag="delete"):
     table_id: str
     record_id: str
     modified: str
+    by: str | None = None
 
 
 class ChoiceAdded(msgspec.Struct, frozen=True, array_like=True, tag="choice"):
@@ -49,11 +55,23 @@ class ChoiceAdded(msgspec.Struct, frozen=True, array_like=True, tag="choice"):
     choice: dict[str, Any]
 
 
-Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded
+class Stamp(msgspec.Struct, frozen=True, array_like=True, tag="stamp"):
+    """The end of a request's changes: who made them, when, and through what; see `commits.py`."""
+
+    base_id: str
+    moment: str
+    source: str
+    user: dict[str, Any]
+
+
+Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp
 
 
 def apply(state: State, change: Change) -> None:
     """Bring the state up to date with one change."""
+    if isinstance(change, Stamp):
+        _stamp(state.bases[change.base_id], change)
+        return
     table = state.tables[change.table_id]
     table.base.version += 1
     match change:
@@ -68,6 +86,12 @@ def apply(state: State, change: Change) -> None:
             _delete(table, table.slots[change.record_id], change.modified)
         case ChoiceAdded():
             table.fields_by_key[change.field_id].choices[change.choice["name"]] = change.choice
+
+
+def _stamp(base: Base, stamp: Stamp) -> None:
+    """Who writes becomes known to the base; what the base knows of a person is not changed by it."""
+    base.transaction += 1
+    base.people.setdefault(stamp.user["id"], stamp.user)
 
 
 def _number(table: Table, slot: int) -> None:

@@ -4,7 +4,7 @@ Auto numbers and modification times are kept in columns by `changes.py`, because
 on what is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.shapes import list_of, texts_of
@@ -13,13 +13,13 @@ from smeboost_emulators.airtable.state.links import LinkEnd
 from smeboost_emulators.airtable.state.schema import Field, Table
 
 
-def connect_computed(table: Table) -> None:
-    """Give each computed field of the table its reader.
+def connect_computed(table: Table, fields: Iterable[Field]) -> None:
+    """Give the computed ones among these fields of the table their readers; the links must be connected before.
 
     Raises:
         SeedError: its options name no link field of this table, or no field of the linked one.
     """
-    for field in table.fields:
+    for field in fields:
         if field.type == "createdTime":
             field.read = table.created.__getitem__
         elif field.type == "count":

@@ -28,7 +28,7 @@ def _connect(base: Base, table: Table, field: Field) -> None:
         raise SeedError(f"{where}: options.linkedTableId {named!r} is not a table of the base")
     inverse = _inverse(table, field, linked, where)
     own = _end(table, field)
-    far = LinkEnd(linked, []) if inverse is None else _end(linked, inverse)
+    far = LinkEnd(linked, [None] * len(linked.ids)) if inverse is None else _end(linked, inverse)
     pair(own, far)
     table.link_ends.append(own)
     linked.link_ends.append(far)

@@ -140,7 +140,10 @@ class Table:
 
 @dataclass(slots=True, eq=False)
 class Base:
-    """A base; `version` moves with every change, so what was computed from it can be kept until then."""
+    """A base; `version` moves with every change, so what was computed from it can be kept until then.
+
+    `transaction` counts the requests that changed it, and is kept: see `commits.py`.
+    """
 
     id: str
     name: str
@@ -148,6 +151,7 @@ class Base:
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
     people: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     version: int = 0
+    transaction: int = 0
 
     def find_table(self, key: str) -> Table | None:
         """By id, or by name without regard to case."""

@@ -24,7 +24,7 @@ def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
     """The name and content of each part."""
     tables = [table.described(with_visible_fields=False) | _hidden(table) for table in base.tables.values()]
     shown = {"id": base.id, "name": base.name, "permissionLevel": base.permission_level, "tables": tables}
-    yield "definition", _encode({"base": shown, "people": base.people})
+    yield "definition", _encode({"base": shown, "people": base.people, "transaction": base.transaction})
     for table in base.tables.values():
         rows = {"ids": table.ids, "created": table.created, "alive": bytes(table.alive), "last": table.last_number}
         yield f"{table.id}/rows", _encode(rows)
@@ -71,6 +71,7 @@ def base_from_parts(parts: dict[str, bytes]) -> Base:
     definition: dict[str, Any] = _decode(parts["definition"])
     base = build_base(msgspec.convert(definition["base"], BaseDefinition))
     base.people = definition["people"]
+    base.transaction = definition.get("transaction", 0)
     for table in base.tables.values():
         _restore_rows(table, _decode(parts[f"{table.id}/rows"]))
     for table in base.tables.values():
