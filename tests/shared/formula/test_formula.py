@@ -1,7 +1,7 @@
 """The formula language: values, blanks, errors, and that no text can break it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import process_time
@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smeboost_shared.formula.compile import UnknownFields, compile_formula
-from smeboost_shared.formula.parse import DEPTH_MAX, TEXT_LENGTH_MAX, FormulaSyntaxError
+from smeboost_shared.formula.faults import FormulaSyntaxError
+from smeboost_shared.formula.parse import DEPTH_MAX, TEXT_LENGTH_MAX
 from smeboost_shared.formula.values import EvaluationError, Value
 
 
@@ -19,6 +20,7 @@ class Record:
     cells: dict[str, Value] = field(default_factory=dict)
     record_id: str = "recAAAAAAAAAAAAAA"
     created_time: datetime = datetime(2024, 1, 1, tzinfo=UTC)
+    modified: datetime = datetime(2024, 2, 1, tzinfo=UTC)
 
 
 class Table:
@@ -27,6 +29,9 @@ class Table:
 
     def reader(self, name: str) -> Callable[[Record], Value] | None:
         return (lambda row: row.cells.get(name)) if name in self.names else None
+
+    def modified_reader(self, names: Sequence[str]) -> Callable[[Record], datetime | None] | None:
+        return (lambda row: row.modified) if names in ([], ["watched"]) else None
 
 
 def value_of(text: str, **cells: Value) -> Value:
@@ -184,7 +189,7 @@ def test_what_overflows_is_a_value_or_an_error_of_the_record(formula: str, expec
 
 
 def test_long_flat_formulas_are_not_deep() -> None:
-    assert value_of("+".join(["1"] * 5_000)) == 5_000
+    assert value_of("+".join(["1"] * 4_000)) == 4_000
     terms = ",".join(f"RECORD_ID()='rec{number:014}'" for number in range(500))
     assert value_of(f"OR({terms}, RECORD_ID()='recAAAAAAAAAAAAAA')") == 1
 

@@ -1,14 +1,15 @@
 """Tree to a function of a record, so that a filter over many records reads its formula once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from smeboost_shared.formula.dates import DATE_FUNCTIONS
-from smeboost_shared.formula.functions import FUNCTIONS, Function, add, divide, gathered, multiply, subtract
-from smeboost_shared.formula.parse import FormulaSyntaxError, parse
+from smeboost_shared.formula.faults import FormulaSyntaxError
+from smeboost_shared.formula.functions import FUNCTIONS, add, divide, gathered, multiply, subtract
+from smeboost_shared.formula.parse import parse
+from smeboost_shared.formula.signatures import CONSTANTS, SIGNATURES
 from smeboost_shared.formula.tree import Call, Chain, Comparison, FieldReference, Negation, Node, Number, Text
 from smeboost_shared.formula.values import EvaluationError, Value, compare, is_true, number_of, text_of
 
@@ -39,14 +40,23 @@ class Cells(Protocol[RowRead_contra]):
         """The function that reads the field's cell from a row, or None when there is no such field."""
         ...
 
+    def modified_reader(self, names: Sequence[str]) -> Callable[[RowRead_contra], datetime | None] | None:
+        """The function that reads when one of these fields was changed last; no names: any field.
+
+        All names are of fields that `reader` knows. None: the table does not record it.
+        """
+        ...
+
 
 class UnknownFields(Exception):
     """The formula names fields that the table does not have."""
 
-    def __init__(self, names: list[str]) -> None:
-        """`names` as they were written, each once."""
-        super().__init__(f"Unknown field names: {', '.join(names)}")
-        self.names = names
+    def __init__(self, references: Sequence[FieldReference]) -> None:
+        """`references` in the order of the text; `names` has each name once, `positions` where it stands first."""
+        first = {reference.name: reference.position for reference in reversed(references)}
+        self.names = list(dict.fromkeys(reference.name for reference in references))
+        self.positions = [first[name] for name in self.names]
+        super().__init__(f"Unknown field names: {', '.join(self.names)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +73,6 @@ class Formula(Generic[SomeRow]):
             return False
 
 
-CONSTANTS = {"TRUE", "FALSE", "NOW", "TODAY", "BLANK"}
-"""Functions without arguments that may be written without parentheses."""
-
-
 def compile_formula(text: str, cells: Cells[SomeRow]) -> Formula[SomeRow]:
     """Read `text` against the fields that `cells` knows.
 
@@ -77,7 +83,7 @@ def compile_formula(text: str, cells: Cells[SomeRow]) -> Formula[SomeRow]:
     compiler = _Compiler(cells)
     evaluate = compiler.compile(parse(text))
     if compiler.unknown:
-        raise UnknownFields(list(dict.fromkeys(compiler.unknown)))
+        raise UnknownFields(compiler.unknown)
     return Formula(evaluate)
 
 
@@ -86,7 +92,7 @@ class _Compiler(Generic[SomeRow]):
 
     def __init__(self, cells: Cells[SomeRow]) -> None:
         self.cells = cells
-        self.unknown: list[str] = []
+        self.unknown: list[FieldReference] = []
 
     def compile(self, node: Node) -> Compiled[SomeRow]:
         match node:
@@ -112,7 +118,7 @@ class _Compiler(Generic[SomeRow]):
             return reader
         if node.bare and node.name.upper() in CONSTANTS:
             return self._call(Call(node.name.upper(), (), node.position, 1))
-        self.unknown.append(node.name)
+        self.unknown.append(node)
         return _constant(None)
 
     def _chain(self, node: Chain) -> Compiled[SomeRow]:
@@ -135,21 +141,36 @@ class _Compiler(Generic[SomeRow]):
         if node.name == "OR" and (texts := _compared_texts(node)):
             return _one_of(self.compile(cast(Comparison, node.arguments[0]).left), texts)
         arguments = [self.compile(argument) for argument in node.arguments]
-        if node.name in ("RECORD_ID", "CREATED_TIME"):
-            _check_count(node, 0, 0)
-            return (lambda row: row.record_id) if node.name == "RECORD_ID" else (lambda row: row.created_time)
+        if node.name == "RECORD_ID":
+            return lambda row: row.record_id
+        if node.name == "CREATED_TIME":
+            return lambda row: row.created_time
+        if node.name == "LAST_MODIFIED_TIME":
+            return self._last_modified(node)
         if node.name in BRANCHES:
-            return BRANCHES[node.name](node, arguments)
-        function = _function(node)
-        _check_count(node, function.least, function.most)
-        run = function.run
-        if function.most is None:
+            return BRANCHES[node.name](arguments)
+        run = _function(node)
+        if SIGNATURES[node.name].most is None:
             return lambda row: run(*gathered(argument(row) for argument in arguments))
         return lambda row: run(*(argument(row) for argument in arguments))
 
+    def _last_modified(self, node: Call) -> Compiled[SomeRow]:
+        names: list[str] = []
+        for argument in node.arguments:
+            if not isinstance(argument, FieldReference):
+                message = f"LAST_MODIFIED_TIME at position {node.position} takes names of fields only."
+                raise FormulaSyntaxError(message, node.position)
+            names.append(argument.name)
+        if self.unknown:
+            return _constant(None)
+        reader = self.cells.modified_reader(names)
+        if reader is None:
+            watched = ", ".join(names) or "all fields"
+            message = f"LAST_MODIFIED_TIME at position {node.position}: changes of {watched} are not recorded here."
+            raise FormulaSyntaxError(message, node.position)
+        return reader
 
-NAME_SHOWN_MAX = 60
-"""Characters of an unknown name that an error repeats."""
+
 ARITHMETIC = {"+": add, "-": subtract, "*": multiply, "/": divide}
 ALL_FUNCTIONS = FUNCTIONS | DATE_FUNCTIONS
 
@@ -192,34 +213,20 @@ def _one_of(read: Compiled[Any], texts: tuple[str, ...]) -> Compiled[Any]:
     return run
 
 
-def _function(node: Call) -> Function:
-    function = ALL_FUNCTIONS.get(node.name)
-    if function is None:
-        near = get_close_matches(
-            node.name[:NAME_SHOWN_MAX], [*ALL_FUNCTIONS, *BRANCHES, "RECORD_ID", "CREATED_TIME"], n=1
-        )
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise FormulaSyntaxError(f"There is no function {node.name[:NAME_SHOWN_MAX]} here.{hint}", node.position)
-    return function
+def _function(node: Call) -> Callable[..., Value]:
+    run = ALL_FUNCTIONS.get(node.name)
+    if run is None:
+        raise FormulaSyntaxError(f"{node.name} (position {node.position}) is not built here.", node.position)
+    return run
 
 
-def _check_count(node: Call, least: int, most: int | None) -> None:
-    count = len(node.arguments)
-    if count < least or (most is not None and count > most):
-        expected = str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
-        message = f"{node.name} takes {expected} arguments, not {count}."
-        raise FormulaSyntaxError(message, node.position)
-
-
-def _if(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
-    _check_count(node, 2, 3)
+def _if(arguments: list[Compiled[Any]]) -> Compiled[Any]:
     condition, then = arguments[0], arguments[1]
     otherwise = arguments[2] if len(arguments) > 2 else _constant(None)
     return lambda row: then(row) if is_true(condition(row)) else otherwise(row)
 
 
-def _switch(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
-    _check_count(node, 3, None)
+def _switch(arguments: list[Compiled[Any]]) -> Compiled[Any]:
     subject, rest = arguments[0], arguments[1:]
     default = rest.pop() if len(rest) % 2 else _constant(None)
     pairs = list(zip(rest[::2], rest[1::2], strict=True))
@@ -234,18 +241,15 @@ def _switch(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
     return run
 
 
-def _and(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
-    _check_count(node, 1, None)
+def _and(arguments: list[Compiled[Any]]) -> Compiled[Any]:
     return lambda row: 1 if all(is_true(argument(row)) for argument in arguments) else 0
 
 
-def _or(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
-    _check_count(node, 1, None)
+def _or(arguments: list[Compiled[Any]]) -> Compiled[Any]:
     return lambda row: 1 if any(is_true(argument(row)) for argument in arguments) else 0
 
 
-def _is_error(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
-    _check_count(node, 1, 1)
+def _is_error(arguments: list[Compiled[Any]]) -> Compiled[Any]:
 
     def run(row: Any) -> Value:
         try:
@@ -257,7 +261,7 @@ def _is_error(node: Call, arguments: list[Compiled[Any]]) -> Compiled[Any]:
     return run
 
 
-BRANCHES: dict[str, Callable[[Call, list[Compiled[Any]]], Compiled[Any]]] = {
+BRANCHES: dict[str, Callable[[list[Compiled[Any]]], Compiled[Any]]] = {
     "IF": _if,
     "SWITCH": _switch,
     "AND": _and,

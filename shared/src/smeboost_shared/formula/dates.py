@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from smeboost_shared.formula.functions import Function, none, one, two
+from smeboost_shared.formula.functions import Function, one, two
 from smeboost_shared.formula.values import EvaluationError, Value, iso, moment_of, number_of, text_of
 
 UNITS = {
@@ -90,8 +90,16 @@ def _weekday(moment: Value, start: Value = "Sunday") -> Value:
     return moment_of(moment).weekday() if first_is_monday else moment_of(moment).isoweekday() % 7
 
 
-def _parse(text: Value) -> Value:
+def _parse(text: Value, form: Value = None, locale: Value = None) -> Value:
+    if form is not None or locale is not None:
+        raise EvaluationError("dates are read as ISO 8601 only")
     return moment_of(text)
+
+
+def _format(moment: Value, form: Value = None) -> Value:
+    if form is not None:
+        raise EvaluationError("dates are written as ISO 8601 only")
+    return iso(moment_of(moment))
 
 
 def _now() -> datetime:
@@ -99,23 +107,22 @@ def _now() -> datetime:
 
 
 DATE_FUNCTIONS: dict[str, Function] = {
-    "NOW": none(_now),
-    "TODAY": none(lambda: _now().replace(hour=0, minute=0, second=0, microsecond=0)),
-    "DATEADD": Function(_add, 3, 3),
-    "DATETIME_DIFF": Function(_difference, 2, 3),
-    # A second argument, the format, is not built: the call is refused instead of read in another way.
-    "DATETIME_PARSE": one(_parse),
-    "DATETIME_FORMAT": one(lambda moment: iso(moment_of(moment))),
+    "NOW": _now,
+    "TODAY": lambda: _now().replace(hour=0, minute=0, second=0, microsecond=0),
+    "DATEADD": _add,
+    "DATETIME_DIFF": _difference,
+    "DATETIME_PARSE": _parse,
+    "DATETIME_FORMAT": _format,
     "DATESTR": one(lambda moment: moment_of(moment).strftime("%Y-%m-%d")),
     "TIMESTR": one(lambda moment: moment_of(moment).strftime("%H:%M:%S")),
-    "YEAR": one(_part(lambda moment: moment.year)),
-    "MONTH": one(_part(lambda moment: moment.month)),
-    "DAY": one(_part(lambda moment: moment.day)),
-    "HOUR": one(_part(lambda moment: moment.hour)),
-    "MINUTE": one(_part(lambda moment: moment.minute)),
-    "SECOND": one(_part(lambda moment: moment.second)),
-    "WEEKDAY": Function(_weekday, 1, 2),
+    "YEAR": _part(lambda moment: moment.year),
+    "MONTH": _part(lambda moment: moment.month),
+    "DAY": _part(lambda moment: moment.day),
+    "HOUR": _part(lambda moment: moment.hour),
+    "MINUTE": _part(lambda moment: moment.minute),
+    "SECOND": _part(lambda moment: moment.second),
+    "WEEKDAY": _weekday,
     "IS_BEFORE": two(lambda left, right: int(moment_of(left) < moment_of(right))),
     "IS_AFTER": two(lambda left, right: int(moment_of(left) > moment_of(right))),
-    "IS_SAME": Function(_is_same, 2, 3),
+    "IS_SAME": _is_same,
 }

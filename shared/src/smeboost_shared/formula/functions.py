@@ -1,11 +1,10 @@
 """Logic, text, number and list functions (https://support.airtable.com/docs/formula-field-reference).
 
-Each is a plain function of values; `least` and `most` say how many arguments it takes (None: any number).
+Each is a plain function of values; `signatures.py` says how many it takes.
 """
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -15,33 +14,22 @@ TEXT_RESULT_MAX = 1_000_000
 """Characters that a function may make, and that the arguments of one call may hold together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function and how many arguments it takes."""
-
-    run: Callable[..., Value]
-    least: int
-    most: int | None
-
-
-def none(run: Callable[[], Value]) -> Function:
-    """A function without arguments."""
-    return Function(run, 0, 0)
+Function = Callable[..., Value]
 
 
 def one(run: Callable[[Value], Value]) -> Function:
     """A function of one argument."""
-    return Function(run, 1, 1)
+    return run
 
 
 def two(run: Callable[[Value, Value], Value]) -> Function:
     """A function of two arguments."""
-    return Function(run, 2, 2)
+    return run
 
 
 def several(run: Callable[[tuple[Value, ...]], Value]) -> Function:
-    """A function of one argument or more."""
-    return Function(lambda *values: run(values), 1, None)
+    """A function of any number of arguments, from one that takes them as one."""
+    return lambda *values: run(values)
 
 
 def add(left: float, right: float) -> float:
@@ -279,50 +267,50 @@ def _absolute(value: float) -> float:
 FUNCTIONS: dict[str, Function] = {
     "NOT": one(lambda value: 0 if is_true(value) else 1),
     "XOR": several(lambda values: sum(map(is_true, values)) % 2),
-    "TRUE": none(lambda: 1),
-    "FALSE": none(lambda: 0),
-    "BLANK": none(lambda: None),
-    "ERROR": Function(_error, 0, 1),
+    "TRUE": lambda: 1,
+    "FALSE": lambda: 0,
+    "BLANK": lambda: None,
+    "ERROR": _error,
     "CONCATENATE": several(lambda values: _bounded("".join(map(text_of, values)))),
-    "LEFT": two(_left),
-    "RIGHT": two(_right),
-    "MID": Function(_mid, 3, 3),
+    "LEFT": _left,
+    "RIGHT": _right,
+    "MID": _mid,
     "LEN": one(lambda text: len(text_of(text))),
-    "FIND": Function(_find, 2, 3),
-    "SEARCH": Function(_search, 2, 3),
-    "SUBSTITUTE": Function(_substitute, 3, 4),
-    "REPLACE": Function(_replace, 4, 4),
+    "FIND": _find,
+    "SEARCH": _search,
+    "SUBSTITUTE": _substitute,
+    "REPLACE": _replace,
     "TRIM": one(lambda text: text_of(text).strip()),
     "UPPER": one(lambda text: text_of(text).upper()),
     "LOWER": one(lambda text: text_of(text).lower()),
-    "REPT": two(_repeat),
+    "REPT": _repeat,
     "T": one(lambda value: value if isinstance(value, str) else None),
-    "VALUE": one(_value),
+    "VALUE": _value,
     "ENCODE_URL_COMPONENT": one(lambda text: _bounded(quote(text_of(text), safe="-_.~"))),
-    "ABS": Function(_finite(_absolute), 1, 1),
+    "ABS": _finite(_absolute),
     "AVERAGE": several(_average),
-    "CEILING": Function(_to_multiple(math.ceil), 1, 2),
-    "FLOOR": Function(_to_multiple(math.floor), 1, 2),
-    "INT": Function(_to_multiple(math.floor), 1, 1),
-    "ROUND": Function(_round, 1, 2),
-    "ROUNDUP": Function(_round_up, 1, 2),
-    "ROUNDDOWN": Function(_round_down, 1, 2),
-    "MOD": two(_modulo),
-    "POWER": Function(_finite(_power), 2, 2),
-    "SQRT": Function(_finite(math.sqrt), 1, 1),
-    "EXP": Function(_finite(math.exp), 1, 1),
-    "LOG": Function(_finite(_logarithm), 1, 2),
+    "CEILING": _to_multiple(math.ceil),
+    "FLOOR": _to_multiple(math.floor),
+    "INT": _to_multiple(math.floor),
+    "ROUND": _round,
+    "ROUNDUP": _round_up,
+    "ROUNDDOWN": _round_down,
+    "MOD": _modulo,
+    "POWER": _finite(_power),
+    "SQRT": _finite(math.sqrt),
+    "EXP": _finite(math.exp),
+    "LOG": _finite(_logarithm),
     "MAX": several(lambda values: max(numbers(values), default=0)),
     "MIN": several(lambda values: min(numbers(values), default=0)),
     "SUM": several(lambda values: sum(numbers(values))),
     "COUNT": several(lambda values: len(numbers(values))),
     "COUNTA": several(lambda values: sum(not is_blank(value) for value in flat(values))),
     "COUNTALL": several(lambda values: len(flat(values))),
-    "EVEN": one(_parity(0)),
-    "ODD": one(_parity(1)),
-    "ARRAYJOIN": Function(_join, 1, 2),
+    "EVEN": _parity(0),
+    "ODD": _parity(1),
+    "ARRAYJOIN": _join,
     "ARRAYUNIQUE": several(_each_once),
     "ARRAYCOMPACT": several(lambda values: [value for value in flat(values) if not is_blank(value)]),
     "ARRAYFLATTEN": several(flat),
-    "ARRAYSLICE": Function(_slice, 2, 3),
+    "ARRAYSLICE": _slice,
 }

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from smeboost_shared.formula.compile import UnknownFields, compile_formula
-from smeboost_shared.formula.parse import FormulaSyntaxError
+from smeboost_shared.formula.faults import FormulaSyntaxError
 from smeboost_shared.formula.values import Scalar, Value
 
 from smeboost_emulators.airtable.errors import invalid_formula
@@ -55,6 +55,15 @@ class _Fields:
             return None
         read = _reader(field)
         return lambda row: read(row.slot)
+
+    def modified_reader(self, names: Sequence[str]) -> Callable[[_Row], datetime | None] | None:
+        """The times are those of a field of the table that watches the same fields."""
+        wanted = {self._table.fields_by_key[name].id for name in names}
+        for field in self._table.fields:
+            watched = (field.options or {}).get("referencedFieldIds") or ()
+            if field.type == "lastModifiedTime" and set(watched) == wanted:
+                return lambda row: _moment(field.cell(row.slot))
+        return None
 
 
 def predicate(formula_text: str, table: Table) -> Predicate:
