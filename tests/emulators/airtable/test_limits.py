@@ -2,7 +2,9 @@
 
 import pytest
 from pyairtable import Api
+from smeboost_emulators.airtable.clock import Clock
 from smeboost_emulators.airtable.errors import ApiError
+from smeboost_emulators.airtable.knobs import Knobs
 from smeboost_emulators.airtable.limits import RateLimits
 from smeboost_emulators.testing.airtable import StartAirtable, small_seed
 
@@ -13,29 +15,27 @@ OTHER = {
 }
 
 
-class Clock:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    """A clock that is moved by hand."""
+    clock = Clock()
+    clock.stop()
+    return clock
 
 
 @pytest.fixture
-def limits(clock: Clock) -> RateLimits:
-    return RateLimits(per_base=5, per_token=50, penalty_seconds=30, retry_after=True, clock=clock)
+def knobs() -> Knobs:
+    return Knobs()
+
+
+@pytest.fixture
+def limits(knobs: Knobs, clock: Clock) -> RateLimits:
+    return RateLimits(knobs, clock)
 
 
 def refused(limits: RateLimits, *, user: str = "ada", base: str | None = "base") -> bool:
     try:
-        limits.check(user, base)
+        limits.check(user, base, billed=True)
     except ApiError as exc:
         return exc.status == 429
     return False
@@ -45,16 +45,16 @@ def test_the_sixth_request_in_a_second_is_refused_and_locks_the_base_for_30_seco
     limits: RateLimits, clock: Clock
 ) -> None:
     assert [refused(limits) for _ in range(6)] == [False] * 5 + [True]
-    clock.seconds += 29.9
+    clock.advance(29.9)
     assert refused(limits)
-    clock.seconds += 0.1
+    clock.advance(0.1)
     assert not refused(limits)
 
 
 def test_five_requests_in_any_second_are_never_refused(limits: RateLimits, clock: Clock) -> None:
     for _ in range(100):
         assert not refused(limits)
-        clock.seconds += 0.2001
+        clock.advance(0.2001)
 
 
 def test_bases_are_counted_apart(limits: RateLimits) -> None:
@@ -65,6 +65,23 @@ def test_a_token_is_counted_over_all_bases(limits: RateLimits) -> None:
     outcomes = [refused(limits, base=f"base {index}") for index in range(51)]
     assert outcomes == [False] * 50 + [True]
     assert not refused(limits, user="bob", base="base 60")
+
+
+def test_a_knob_holds_from_the_next_request_on(limits: RateLimits, knobs: Knobs, clock: Clock) -> None:
+    knobs.turn({"rate_limit": 1, "penalty_seconds": 1})
+    assert [refused(limits) for _ in range(2)] == [False, True]
+    clock.advance(1)
+    knobs.turn({"rate_limit": None})
+    assert [refused(limits) for _ in range(40)] == [False] * 40
+
+
+def test_a_month_that_is_spent_refuses_all_but_the_meta_api(airtable_emulator: StartAirtable, plain_http) -> None:
+    send = plain_http(airtable_emulator(seed=small_seed(), billing_calls_left=2))
+    assert [send("GET", path).status_code for path in ("Products", "/v0/meta/bases", "Orders")] == [200] * 3
+    refusal = send("GET", "Products")
+    assert (refusal.status_code, refusal.headers.get("retry-after")) == (429, None)
+    assert [error["error"] for error in refusal.json()["errors"]] == ["PUBLIC_API_BILLING_LIMIT_EXCEEDED"]
+    assert len(send("GET", "/v0/meta/bases").json()["bases"]) == 1
 
 
 @pytest.mark.parametrize(("retry_after", "expected"), [(True, "30"), (False, None)])

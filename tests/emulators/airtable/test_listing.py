@@ -8,8 +8,10 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from smeboost_emulators.airtable.clock import Clock
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.ids import new_id
+from smeboost_emulators.airtable.knobs import Knobs
 from smeboost_emulators.airtable.records.iterators import Iterators, Listing, Place
 from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, running_emulator, small_seed
 
@@ -213,7 +215,7 @@ def test_a_table_whose_name_holds_a_slash_is_reached(airtable_emulator: StartAir
 
 
 def test_iterators_give_up_the_oldest_when_they_hold_too_many_slots() -> None:
-    iterators = Iterators(300, slots_held_max=10)
+    iterators = Iterators(Knobs(), Clock(), slots_held_max=10)
     shared = [0, 1, 2, 3]
     offsets = [iterators.offset(None, Listing("tbl", slots), new_id("rec"), Place(1, 1)) for slots in (shared, shared)]
     offsets.append(iterators.offset(None, Listing("tbl", [4, 5, 6, 7, 8]), new_id("rec"), Place(1, 1)))

@@ -3,13 +3,16 @@
 import argparse
 import gc
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from smeboost_shared.logs import configure_logs
 
 from smeboost_emulators.airtable.app import create_app
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.errors import SeedError
+from smeboost_emulators.airtable.knobs import KNOBS, KnobError, Knobs, description_of, read_knob
 from smeboost_emulators.airtable.state.store import Store
 from smeboost_emulators.listening import AnnouncingServer, bind, url_of
 
@@ -19,7 +22,7 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     configure_logs(level="WARNING")
     try:
-        emulator = open_emulator(_options(arguments), arguments.seed, arguments.data)
+        emulator = open_emulator(_options(arguments), _knobs(arguments), arguments.seed, arguments.data)
         listener = bind(arguments.host, arguments.port)
     except (SeedError, OSError) as exc:
         _say(f"smeboost-emulators airtable: {exc}")
@@ -29,14 +32,14 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def open_emulator(options: EmulatorOptions, seed: Path | None, data: Path | None) -> Emulator:
+def open_emulator(options: EmulatorOptions, knobs: Knobs, seed: Path | None, data: Path | None) -> Emulator:
     """An emulator with what its data directory holds, or else with the seed.
 
     Raises:
         SeedError: the seed is not valid or the directory cannot be used.
         OSError: a file cannot be read.
     """
-    emulator = Emulator(options)
+    emulator = Emulator(options, knobs)
     # Loading makes millions of long-lived objects and no garbage; looking for some would double the time.
     gc.disable()
     try:
@@ -61,17 +64,16 @@ def _say(line: str) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> EmulatorOptions:
-    limited = not arguments.no_rate_limit
     return EmulatorOptions(
-        tokens=frozenset(arguments.token) | _tokens_in(arguments.token_file),
-        rate_limit=arguments.rate_limit if limited else None,
-        token_rate_limit=arguments.token_rate_limit if limited else None,
-        penalty_seconds=arguments.penalty_seconds,
-        retry_after=not arguments.no_retry_after,
-        iterator_seconds=arguments.iterator_seconds,
-        body_bytes_max=arguments.body_bytes_max,
-        unknown_record_status=arguments.unknown_record_status,
+        tokens=frozenset(arguments.token) | _tokens_in(arguments.token_file), body_bytes_max=arguments.body_bytes_max
     )
+
+
+def _knobs(arguments: argparse.Namespace) -> Knobs:
+    given = {name: getattr(arguments, name) for name in KNOBS}
+    if arguments.no_rate_limit:
+        given |= {"rate_limit": None, "token_rate_limit": None}
+    return Knobs(**given)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,21 +95,29 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="tokens to accept, one a line: unseen by other users, unlike --token",
     )
-    add("--rate-limit", type=_positive, default=standard.rate_limit, help="requests per second to one base")
-    add("--token-rate-limit", type=_positive, default=standard.token_rate_limit, help="requests per second by token")
-    add("--penalty-seconds", type=float, default=standard.penalty_seconds, help="lock-out after breaking a limit")
-    add("--no-retry-after", action="store_true", help="send a 429 without Retry-After, as the vendor documents it")
-    add("--no-rate-limit", action="store_true", help="no request limits at all")
-    add("--iterator-seconds", type=float, default=standard.iterator_seconds, help="life of an unused list offset")
     add("--body-bytes-max", type=_positive, default=standard.body_bytes_max, help="largest request body")
-    add(
-        "--unknown-record-status",
-        type=int,
-        choices=(403, 404),
-        default=standard.unknown_record_status,
-        help="answer for a record id that never existed",
-    )
+    add("--no-rate-limit", action="store_true", help="no request limits at all")
+    knobs = parser.add_argument_group("knobs", "These can also be turned while it runs; `none` takes a limit away.")
+    for name in KNOBS:
+        knobs.add_argument(f"--{name.replace('_', '-')}", help=description_of(name), **_reading(name))
     return parser
+
+
+def _reading(name: str) -> dict[str, Any]:
+    standard = KNOBS[name].default
+    if isinstance(standard, bool):
+        return {"action": argparse.BooleanOptionalAction, "default": standard}
+    return {"type": _knob_reader(name), "default": standard, "metavar": "VALUE"}
+
+
+def _knob_reader(name: str) -> Callable[[str], object]:
+    def read(text: str) -> object:
+        try:
+            return read_knob(name, text, from_text=True)
+        except KnobError as exc:
+            raise argparse.ArgumentTypeError(str(exc)) from None
+
+    return read
 
 
 def _positive(text: str) -> int:

@@ -1,13 +1,14 @@
-"""The emulator: its options, its state, and how a planned change becomes a fact."""
+"""The emulator: its options, its knobs, its clock, its state, and how a planned change becomes a fact."""
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from smeboost_emulators.airtable.errors import model_not_found, not_found, storage_failed
+from smeboost_emulators.airtable.clock import Clock
+from smeboost_emulators.airtable.errors import model_not_found, no_such_row, not_found, storage_failed
 from smeboost_emulators.airtable.ids import derived_id
+from smeboost_emulators.airtable.knobs import Knobs
 from smeboost_emulators.airtable.limits import RateLimits
 from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.records.iterators import Iterators
@@ -23,18 +24,11 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class EmulatorOptions:
-    """What can be chosen; None for a limit turns it off. No tokens means that any token is good."""
+    """What is chosen once, at the start (see `Knobs` for the rest). No tokens means that any token is good."""
 
     tokens: frozenset[str] = frozenset()
-    rate_limit: int | None = 5
-    token_rate_limit: int | None = 50
-    penalty_seconds: float = 30.0
-    retry_after: bool = True
-    iterator_seconds: float = 300.0
     body_bytes_max: int = 5 * MEBIBYTE
     journal_rows_max: int = JOURNAL_ROWS_MAX
-    unknown_record_status: int = 403
-    """What an id that was never a record is answered with: 403 as users have reported, or 404."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +36,8 @@ class Emulator:
     """One running stand-in: requests are handled one after the other, so a plan and its changes are one step."""
 
     options: EmulatorOptions
+    knobs: Knobs = field(default_factory=Knobs)
+    clock: Clock = field(default_factory=Clock)
     state: State = field(default_factory=State)
     store: Store | None = None
     observers: list[Observer] = field(default_factory=list[Observer])
@@ -49,14 +45,8 @@ class Emulator:
     pages: Pages = field(init=False)
 
     def __post_init__(self) -> None:
-        options = self.options
-        self.limits = RateLimits(
-            per_base=options.rate_limit,
-            per_token=options.token_rate_limit,
-            penalty_seconds=options.penalty_seconds,
-            retry_after=options.retry_after,
-        )
-        self.pages = Pages(Iterators(options.iterator_seconds))
+        self.limits = RateLimits(self.knobs, self.clock)
+        self.pages = Pages(Iterators(self.knobs, self.clock), self.knobs)
 
     def add_seed(self, text: bytes) -> None:
         """Load a seed beside what is there; an id of a base that exists replaces that base."""
@@ -78,7 +68,7 @@ class Emulator:
         Raises:
             ApiError: 503 when they cannot be stored; nothing is changed then.
         """
-        changes, moment = list(changes), datetime.now(UTC)
+        changes, moment = list(changes), self.clock.now()
         if not changes:
             return
         base = self.state.bases.get(base_id)
@@ -104,11 +94,13 @@ class Emulator:
         """The slot of an existing record of the table.
 
         Raises:
-            ApiError: 404 for a record that was deleted, 403 (or 404, by option) for one that never was there.
+            ApiError: 404 for a record that was deleted, 403 (or 404 or 422, by knob) for one that never was there.
         """
         slot = table.slot_of(record_id)
         if slot is not None:
             return slot
-        if table.knew(record_id) or self.options.unknown_record_status == 404:
+        if self.knobs.unknown_record_status == 422:
+            raise no_such_row(record_id)
+        if table.knew(record_id) or self.knobs.unknown_record_status == 404:
             raise not_found()
         raise model_not_found()

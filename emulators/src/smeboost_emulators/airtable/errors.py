@@ -161,6 +161,12 @@ def too_many_requests(*, retry_after_seconds: int | None) -> ApiError:
     return ApiError(429, {"errors": [{"error": "RATE_LIMIT_REACHED", "message": message}]}, headers)
 
 
+def calls_of_month_spent() -> ApiError:
+    """The type is as users have seen it; that it comes in the list form is inferred from the other 429."""
+    message = "The API billing plan limit has been exceeded"
+    return ApiError(429, {"errors": [{"error": "PUBLIC_API_BILLING_LIMIT_EXCEEDED", "message": message}]})
+
+
 def server_error() -> ApiError:
     return typed(500, "SERVER_ERROR", "An unexpected error occurred")
 

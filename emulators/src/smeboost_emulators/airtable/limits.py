@@ -3,15 +3,18 @@
 https://airtable.com/developers/web/api/rate-limits: after a 429 a client has to wait 30 seconds. Requests during the
 lock-out are refused and do not make it longer. The vendor documents no Retry-After; `retry_after` sends one all the
 same, because a client that honours it (urllib3, so pyairtable) waits the lock-out out instead of giving up.
+
+The other limit is the plan's number of calls a month. When it is spent, the Meta API goes on answering and everything
+else is refused until the month ends (seen by users, not documented); waiting for seconds does not help.
 """
 
 import math
-import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from smeboost_emulators.airtable.errors import ApiError, too_many_requests
+from smeboost_emulators.airtable.clock import Clock
+from smeboost_emulators.airtable.errors import ApiError, calls_of_month_spent, too_many_requests
+from smeboost_emulators.airtable.knobs import Knobs
 
 WINDOW_SECONDS = 1.0
 METERS_MAX = 10_000
@@ -27,49 +30,46 @@ class Meter:
 
 
 class RateLimits:
-    """Counts requests by base and by token; None for a limit means that it is off."""
+    """Counts requests by base and by token, and what is left of the month."""
 
-    def __init__(
-        self,
-        *,
-        per_base: int | None,
-        per_token: int | None,
-        penalty_seconds: float,
-        retry_after: bool,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._per_base = per_base
-        self._per_token = per_token
-        self._penalty_seconds = penalty_seconds
-        self._retry_after = retry_after
+    def __init__(self, knobs: Knobs, clock: Clock) -> None:
+        self._knobs = knobs
         self._clock = clock
         self._meters: OrderedDict[str, Meter] = OrderedDict()
 
-    def check(self, token: str, base_id: str | None) -> None:
-        """Count one request.
+    def check(self, token: str, base_id: str | None, *, billed: bool) -> None:
+        """Count one request; only a billed one is counted for the month.
 
         Raises:
             ApiError: 429, when it is one too many or falls into a lock-out.
         """
-        if self._per_token is not None:
-            self._count(f"token {token}", self._per_token)
-        if self._per_base is not None and base_id is not None:
-            self._count(f"base {base_id}", self._per_base)
+        if self._knobs.token_rate_limit is not None:
+            self._count(f"token {token}", self._knobs.token_rate_limit)
+        if self._knobs.rate_limit is not None and base_id is not None:
+            self._count(f"base {base_id}", self._knobs.rate_limit)
+        if billed and self._knobs.billing_calls_left is not None:
+            if self._knobs.billing_calls_left == 0:
+                raise calls_of_month_spent()
+            self._knobs.billing_calls_left -= 1
+
+    def forget(self) -> None:
+        """End every lock-out and count from zero."""
+        self._meters.clear()
 
     def _count(self, key: str, limit: int) -> None:
-        now = self._clock()
+        now = self._clock.seconds()
         meter = self._meter(key)
         if now < meter.locked_until:
             raise self._refusal(meter.locked_until - now)
         while meter.times and meter.times[0] <= now - WINDOW_SECONDS:
             meter.times.popleft()
         if len(meter.times) >= limit:
-            meter.locked_until = now + self._penalty_seconds
-            raise self._refusal(self._penalty_seconds)
+            meter.locked_until = now + self._knobs.penalty_seconds
+            raise self._refusal(self._knobs.penalty_seconds)
         meter.times.append(now)
 
     def _refusal(self, seconds: float) -> ApiError:
-        return too_many_requests(retry_after_seconds=math.ceil(seconds) if self._retry_after else None)
+        return too_many_requests(retry_after_seconds=math.ceil(seconds) if self._knobs.retry_after else None)
 
     def _meter(self, key: str) -> Meter:
         meter = self._meters.setdefault(key, Meter())

@@ -104,7 +104,8 @@ def _open(emulator: Emulator, request: Request) -> Call:
         raise not_found()
     token = _token(request, emulator.options.tokens)
     base = None if base_id is None else emulator.state.bases.get(base_id)
-    emulator.limits.check(token, base.id if base else None)
+    billed = not request.scope["path"].startswith("/v0/meta/")
+    emulator.limits.check(token, base.id if base else None, billed=billed)
     if base_id is not None and (base is None or base.permission_level == "none"):
         raise model_not_found()
     return Call(request, emulator, token, base)

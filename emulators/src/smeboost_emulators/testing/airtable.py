@@ -12,6 +12,7 @@ import pytest
 from smeboost_emulators.airtable.app import create_app
 from smeboost_emulators.airtable.command import open_emulator
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
+from smeboost_emulators.airtable.knobs import KNOBS, Knobs
 from smeboost_emulators.listening import served_in_thread
 
 TOKEN = "patEmulatorTests0." + "0123456789abcdef" * 4  # opens nothing but a test's own emulator
@@ -34,7 +35,7 @@ class AirtableEmulator:
 
 
 class StartAirtable(Protocol):
-    """Start an emulator; it stops with the test. `options` are those of `EmulatorOptions`.
+    """Start an emulator; it stops with the test. `options` are those of `EmulatorOptions` and `Knobs`.
 
     Unlike the command there is no request limit unless `rate_limit` asks for one.
     """
@@ -58,8 +59,10 @@ def running_emulator(
     *, seed: Seed | None = None, data: Path | None = None, **options: Any
 ) -> Generator[AirtableEmulator]:
     """An emulator in a thread of its own, for as long as the context is open."""
-    knobs: dict[str, Any] = {"tokens": frozenset({TOKEN}), "rate_limit": None, "token_rate_limit": None, **options}
-    emulator = open_emulator(EmulatorOptions(**knobs), None, data)
+    turned: dict[str, Any] = {"rate_limit": None, "token_rate_limit": None}
+    turned |= {name: options.pop(name) for name in KNOBS & options.keys()}
+    fixed: dict[str, Any] = {"tokens": frozenset({TOKEN}), **options}
+    emulator = open_emulator(EmulatorOptions(**fixed), Knobs(**turned), seed=None, data=data)
     if seed is not None and not emulator.state.bases:
         emulator.add_seed(msgspec.json.encode(seed))
     with served_in_thread(create_app(emulator)) as (url, stop):

@@ -6,13 +6,14 @@ It dies when it has not been used for a while, and with the process; the client 
 Source: the sheet of list parameters, and https://support.airtable.com on LIST_RECORDS_ITERATOR_NOT_AVAILABLE.
 """
 
-import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from smeboost_emulators.airtable.clock import Clock
 from smeboost_emulators.airtable.errors import invalid_offset, iterator_gone
 from smeboost_emulators.airtable.ids import is_id, new_id
+from smeboost_emulators.airtable.knobs import Knobs
 
 ITERATORS_MAX = 10_000
 """Iterators held at a time; the one unused for longest goes first."""
@@ -35,19 +36,14 @@ class Listing:
     table_id: str
     slots: Sequence[int]
     places: dict[str, Place] = field(default_factory=dict[str, Place])
-    expires: float = 0.0
+    last_used: float = 0.0
 
 
 class Iterators:
     """The iterators of one process."""
 
-    def __init__(
-        self,
-        lifetime_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-        slots_held_max: int = SLOTS_HELD_MAX,
-    ) -> None:
-        self._lifetime_seconds = lifetime_seconds
+    def __init__(self, knobs: Knobs, clock: Clock, slots_held_max: int = SLOTS_HELD_MAX) -> None:
+        self._knobs = knobs
         self._clock = clock
         self._slots_held_max = slots_held_max
         self._listings: OrderedDict[str, Listing] = OrderedDict()
@@ -58,7 +54,7 @@ class Iterators:
         """The offset of the page that begins at `place`; a listing without an id gets one."""
         iterator_id = iterator_id or new_id("itr")
         listing.places[last_record_id] = place
-        listing.expires = self._clock() + self._lifetime_seconds
+        listing.last_used = self._clock.seconds()
         if iterator_id not in self._listings:
             self._listings[iterator_id] = listing
             self._hold(listing.slots, 1)
@@ -88,12 +84,12 @@ class Iterators:
         return iterator_id, listing, listing.places[record_id]
 
     def _expire(self) -> None:
-        """Drop what has expired; the order of the dictionary is the order of expiry."""
-        now = self._clock()
+        """Drop what has expired; the order of the dictionary is that of the last use, and so of expiry."""
+        unused_since = self._clock.seconds() - self._knobs.iterator_seconds
         while self._listings:
             oldest = next(iter(self._listings.values()))
             too_many = len(self._listings) > ITERATORS_MAX or self._slots_held > self._slots_held_max
-            if oldest.expires > now and not too_many:
+            if oldest.last_used > unused_since and not too_many:
                 return
             self._listings.popitem(last=False)
             self._hold(oldest.slots, -1)

@@ -12,6 +12,7 @@ from typing import Any
 
 from smeboost_emulators.airtable.errors import unknown_view, view_of_another_table
 from smeboost_emulators.airtable.ids import is_id
+from smeboost_emulators.airtable.knobs import Knobs
 from smeboost_emulators.airtable.records.filtering import passing
 from smeboost_emulators.airtable.records.iterators import Iterators, Listing, Place
 from smeboost_emulators.airtable.records.listing import ListOptions
@@ -28,8 +29,9 @@ _OrderKey = tuple[str, str | None, tuple[tuple[str, str], ...], str | None]
 class Pages:
     """Lists records; keeps iterators and orders between requests."""
 
-    def __init__(self, iterators: Iterators) -> None:
+    def __init__(self, iterators: Iterators, knobs: Knobs) -> None:
         self._iterators = iterators
+        self._knobs = knobs
         self._orders: OrderedDict[_OrderKey, tuple[int, Sequence[int]]] = OrderedDict()
 
     def forget(self) -> None:
@@ -45,7 +47,7 @@ class Pages:
             listing, place = Listing(table.id, self._slots(table, options, view)), Place(0, 0)
         else:
             iterator_id, listing, place = self._iterators.resume(options.offset, table.id)
-        left = options.page_size
+        left = min(options.page_size, self._knobs.page_records_max)
         if options.records_max is not None:
             left = min(left, max(options.records_max - place.returned, 0))
         slots, index = _take(table, listing.slots, place.index, left)
