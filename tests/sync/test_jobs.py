@@ -284,7 +284,7 @@ async def test_what_a_step_did_is_noted_when_the_database_is_back(
             over.set()
             return Ended(JobState.SUCCEEDED, (await run.steps())[0].outcome or {})
 
-        async with working(settings, jobs, {"count": outage}):
+        async with working(settings, jobs, {"count": outage}, stop_seconds=20):
             # Who asks during the outage is told that the store is unavailable, so ask afterwards.
             await asyncio.wait_for(over.wait(), 10)
             assert (await ended(jobs, job.id)).result == {"written": 10}
