@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp.shared.exceptions import MCPError
 from smeboost_emulators.testing.airtable import running_emulator, small_seed
+from smeboost_shared.listing import tokens_about
 
 BASE = "appSmallShop00001"
 PRODUCTS = "tblProducts000001"
 HAMMER = "recProduct0000001"
 NOWHERE = "recNowhere0000000"
 TOOLS = Path(__file__).parent / "tools.json"
+TOOLS_MAX, LISTING_TOKENS_MAX = 25, 6_000
+"""What a host may be asked to put before its model."""
 
 
 @pytest.fixture
@@ -380,5 +383,5 @@ async def test_tools_match_the_snapshot_and_stay_small(make_server, assert_tools
     server = make_server("http://127.0.0.1:1")
     await assert_tools_match(server, TOOLS)
     listing = [tool.to_mcp_tool().model_dump(by_alias=True, exclude_none=True) for tool in await server.list_tools()]
-    # About four characters make a token; the aim is less than 4,000 tokens.
-    assert len(json.dumps(listing, default=str)) < 16_000
+    assert tokens_about(listing) <= LISTING_TOKENS_MAX
+    assert len(listing) <= TOOLS_MAX

@@ -111,6 +111,25 @@ async def test_http_server_that_is_read_only_offers_and_does_reading_only(airtab
     assert len(again["records"]) == 3
 
 
+async def test_server_offers_the_toolsets_that_the_command_line_names(airtable):
+    variables = {"AIRTABLE_API_KEY": airtable.token, "AIRTABLE_TOOLSETS": "records"}
+    arguments = [*COMMAND[1:], "--toolsets", "schema"]
+    transport = StdioTransport(COMMAND[0], arguments, env=environment(**variables), keep_alive=False)
+    async with Client(transport) as client:
+        assert {tool.name for tool in await client.list_tools()} == {"list_bases", "list_tables"}
+
+
+async def test_unknown_toolset_ends_the_start_with_one_line_and_the_closest():
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "--toolsets", "recrods", env=environment(AIRTABLE_API_KEY="pat"), stderr=asyncio.subprocess.PIPE
+    )
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    lines = errors.decode().splitlines()
+    assert len(lines) == 1
+    assert "'records'" in lines[0]
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_http_server_does_the_main_job(http_url, mode):
     async with Client(http_url, mode=mode) as client:

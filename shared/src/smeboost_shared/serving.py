@@ -32,7 +32,7 @@ def serve(
     options = _parser(command, settings).parse_args(argv)
     configure_logs(level=options.log_level)
     try:
-        server = create(load(settings))
+        server = create(load(settings, **_overrides(options)))
     except Misconfigured as exc:
         sys.stderr.write(f"{command}: {exc.message}\n")
         return 2
@@ -41,6 +41,12 @@ def serve(
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _overrides(options: argparse.Namespace) -> dict[str, object]:
+    """What the command line says about settings."""
+    toolsets: str | None = getattr(options, "toolsets", None)
+    return {} if toolsets is None else {"toolsets": toolsets}
 
 
 async def _serve(server: FastMCP, options: argparse.Namespace) -> None:
@@ -77,6 +83,9 @@ def _parser(command: str, settings: type[Settings]) -> argparse.ArgumentParser:
         help="a Host header to accept beside loopback; repeatable",
     )
     parser.add_argument("--read-only", action="store_true", help="offer only the tools that change nothing")
+    if "toolsets" in settings.model_fields:
+        text = f"families of tools to offer, with commas between them: {settings.model_fields['toolsets'].description}"
+        parser.add_argument("--toolsets", metavar="NAMES", help=text)
     levels = ["DEBUG", "INFO", "WARNING", "ERROR"]
     parser.add_argument("--log-level", choices=levels, default=os.environ.get("SMEBOOST_LOG_LEVEL", "WARNING"))
     return parser

@@ -18,15 +18,17 @@ from mcp.types import CallToolRequestParams, TextContent, ToolAnnotations
 from pydantic import ValidationError as PydanticValidationError
 
 from smeboost_shared.errors import ErrorBody, FieldProblem, InvalidInput, NotFound, SmeBoostError
+from smeboost_shared.listing import LeanListing
 from smeboost_shared.logs import get_logger
 
-READ = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=True)
+# What is not said has MCP's default: not idempotent, and dealing with a world outside.
+READ = ToolAnnotations(read_only_hint=True, destructive_hint=False)
 """Changes nothing."""
-CREATE = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
+CREATE = ToolAnnotations(read_only_hint=False, destructive_hint=False)
 """Adds something; calling twice adds twice."""
-UPDATE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
+UPDATE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
 """Overwrites something; calling twice changes no more than once."""
-DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True)
+DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
 """Removes something."""
 
 NAME_CHARACTERS_MAX = 100
@@ -55,6 +57,7 @@ def tool_server(name: str, *, instructions: str, client: AbstractAsyncContextMan
         on_duplicate="error",
         middleware=[ToolErrors()],
     )
+    mcp.add_transform(LeanListing())
     skip_hidden_listing(mcp)
     return mcp
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-BaseId = Annotated[str, Field(description="Base id (app...)")]
-TableId = Annotated[str, Field(description="Table id (tbl...) or name")]
-RecordId = Annotated[str, Field(description="Record id (rec...)")]
+BaseId = Annotated[str, Field(description="app...")]
+TableId = Annotated[str, Field(description="tbl... or name")]
+RecordId = Annotated[str, Field(description="rec...")]
 Typecast = Annotated[bool, Field(description="Let Airtable convert values and add missing select choices")]

@@ -21,6 +21,11 @@ class AirtableSettings(Settings):
         validation_alias="AIRTABLE_ENDPOINT_URL",
         description="where the API is, without /v0",
     )
+    toolsets: str = Field(
+        "all",
+        validation_alias="AIRTABLE_TOOLSETS",
+        description="which families of tools are offered, e.g. records,schema",
+    )
     requests_per_second: float = Field(
         5,
         gt=0,
