@@ -2,37 +2,21 @@
 
 import json
 import os
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from smeboost_emulators.testing.airtable import AirtableEmulator
 
 VERSION = "0.12.2"
-INSTALL_SECONDS_MAX, RUN_SECONDS_MAX = 60, 20
-
-
-def give_up(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+RUN_SECONDS_MAX = 20
 
 
 @pytest.fixture(scope="session")
-def modules(request: pytest.FixtureRequest) -> Path:
-    """The folder with airtable.js; it is installed once and kept in pytest's cache."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        give_up("node and npm are needed to run airtable.js")
-    assert request.config.cache is not None
-    folder = request.config.cache.mkdir(f"airtable-js-{VERSION}")
-    if not (folder / "node_modules" / "airtable" / "package.json").exists():
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"airtable@{VERSION}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS_MAX, check=False)
-        if done.returncode:
-            give_up(f"npm cannot install airtable@{VERSION}: {done.stderr[-300:]}")
-    return folder / "node_modules"
+def modules(npm_package: Callable[[str, str], Path]) -> Path:
+    return npm_package("airtable", VERSION)
 
 
 @pytest.fixture
