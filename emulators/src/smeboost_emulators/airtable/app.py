@@ -15,6 +15,7 @@ from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.meta import endpoints as meta
 from smeboost_emulators.airtable.missing import missing_routes
 from smeboost_emulators.airtable.records import endpoints as records
+from smeboost_emulators.airtable.webhooks import endpoints as webhooks
 from smeboost_emulators.airtable.wire import (
     EncodedPath,
     Handler,
@@ -25,15 +26,18 @@ from smeboost_emulators.airtable.wire import (
     endpoint,
 )
 
+_WEBHOOKS = "/v0/bases/{base}/webhooks"
+_WEBHOOK = f"{_WEBHOOKS}/{{webhook}}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(emulator: Emulator) -> Starlette:
-    """The ASGI app of one emulator; its lifespan closes the emulator's store."""
+    """The ASGI app of one emulator; its lifespan runs the pings and closes the emulator's store."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        yield
+        async with emulator.pinger.running():
+            yield
         if emulator.store is not None:
             emulator.store.close()
 
@@ -60,6 +64,12 @@ def _routes(emulator: Emulator) -> list[BaseRoute]:
         *routes("GET", "/v0/meta/whoami", meta.show_token_owner),
         *routes("GET", "/v0/meta/bases", meta.list_bases),
         *routes("GET", "/v0/meta/bases/{base}/tables", meta.list_tables),
+        *routes("GET", _WEBHOOKS, webhooks.list_all),
+        *routes("POST", _WEBHOOKS, webhooks.create),
+        *routes("DELETE", _WEBHOOK, webhooks.delete),
+        *routes("POST", f"{_WEBHOOK}/refresh", webhooks.refresh),
+        *routes("POST", f"{_WEBHOOK}/enableNotifications", webhooks.toggle_notifications),
+        *routes("GET", f"{_WEBHOOK}/payloads", webhooks.list_payloads),
         *(route for missing in missing_routes() for route in routes(*missing)),
         *routes("GET", "/v0/{base}/{table}", records.list_by_query),
         *routes("POST", "/v0/{base}/{table}", records.create),

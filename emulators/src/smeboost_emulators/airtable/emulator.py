@@ -1,7 +1,8 @@
 """The emulator: its options, its knobs, its clock, its state, and how a planned change becomes a fact."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,11 @@ from smeboost_emulators.airtable.records.iterators import Iterators
 from smeboost_emulators.airtable.records.pages import Pages
 from smeboost_emulators.airtable.seed import load_seed
 from smeboost_emulators.airtable.state.changes import Change, apply
-from smeboost_emulators.airtable.state.commits import Actor, Before, Commit, Observer, before, stamp
+from smeboost_emulators.airtable.state.commits import Actor, Commit, Observer, stamp
 from smeboost_emulators.airtable.state.schema import State, Table
 from smeboost_emulators.airtable.state.store import JOURNAL_ROWS_MAX, Store
+from smeboost_emulators.airtable.webhooks.observer import Webhooks
+from smeboost_emulators.airtable.webhooks.pings import Pinger
 
 MEBIBYTE = 1024 * 1024
 
@@ -43,10 +46,13 @@ class Emulator:
     observers: list[Observer] = field(default_factory=list[Observer])
     limits: RateLimits = field(init=False)
     pages: Pages = field(init=False)
+    pinger: Pinger = field(init=False)
 
     def __post_init__(self) -> None:
         self.limits = RateLimits(self.knobs, self.clock)
         self.pages = Pages(Iterators(self.knobs, self.clock), self.knobs)
+        self.pinger = Pinger(self)
+        self.observers.append(Webhooks(self.clock, self.knobs, self.pinger.wake))
 
     def add_seed(self, text: bytes) -> None:
         """Load a seed beside what is there; an id of a base that exists replaces that base."""
@@ -61,7 +67,7 @@ class Emulator:
         return {"id": derived_id("usr", token)}
 
     def commit(self, base_id: str, changes: Iterable[Change], actor: Actor) -> None:
-        """Store the changes of one request to one base, make them, and show them to the observers.
+        """Store the changes of one request to one base, make them, and add what the observers make of them.
 
         No changes are no transaction: nothing is stored and nobody is told.
 
@@ -72,23 +78,57 @@ class Emulator:
         if not changes:
             return
         base = self.state.bases.get(base_id)
-        watching = [observer for observer in self.observers if base is None or observer.watches(base)]
-        seen = before(self.state, changes) if watching else Before()
-        self._store([*changes, stamp(base_id, actor, timestamp(moment))])
-        base = self.state.bases[base_id]
-        for observer in watching:
-            observer.observe(Commit(base, base.transaction, moment, actor, changes, seen))
-        if self.store is not None and self.store.is_full:
-            self.store.fold(self.state)
+        looks = [] if base is None else [observer.look(base, changes) for observer in self.observers]
+        conclusions = [conclude for conclude in looks if conclude is not None]
+        stamped = [*changes, stamp(base_id, actor, timestamp(moment))]
+        if conclusions:
+            with self._whole():
+                self._store(stamped)
+                base = self.state.bases[base_id]
+                commit = Commit(base, base.transaction, moment, actor, changes)
+                self._store([change for conclude in conclusions for change in conclude(commit)])
+        else:
+            self._store(stamped)
+        self._fold_when_full()
 
-    def _store(self, changes: list[Change]) -> None:
-        if self.store is not None:
+    def record(self, changes: Sequence[Change]) -> None:
+        """Store and make changes that are no transaction of a base: what befalls its webhooks.
+
+        Raises:
+            ApiError: 503 when they cannot be stored; nothing is changed then.
+        """
+        self._store(changes)
+        self._fold_when_full()
+        self.pinger.wake()
+
+    @contextmanager
+    def _whole(self) -> Generator[None]:
+        """Changes that are stored together; when they cannot be, the state becomes again what is stored."""
+        if self.store is None:
+            yield
+            return
+        try:
+            with self.store.together():
+                yield
+        except BaseException as exc:
+            self.state = self.store.load()
+            self.pages.forget()
+            if isinstance(exc, sqlite3.Error):
+                raise storage_failed() from None
+            raise
+
+    def _store(self, changes: Sequence[Change]) -> None:
+        if self.store is not None and changes:
             try:
                 self.store.append(changes)
             except sqlite3.Error:
                 raise storage_failed() from None
         for change in changes:
             apply(self.state, change)
+
+    def _fold_when_full(self) -> None:
+        if self.store is not None and self.store.is_full:
+            self.store.fold(self.state)
 
     def slot(self, table: Table, record_id: str) -> int:
         """The slot of an existing record of the table.

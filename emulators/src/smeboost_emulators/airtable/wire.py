@@ -82,10 +82,11 @@ Handler = Callable[[Call], Awaitable[object]]
 
 
 def endpoint(emulator: Emulator, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """The Starlette endpoint for a handler that takes a `Call` and returns what the answer's JSON holds."""
+    """The Starlette endpoint for a handler that takes a `Call` and returns a `Response`, or what its JSON holds."""
 
     async def answer_request(request: Request) -> Response:
-        return answer(200, await handler(_open(emulator, request)))
+        content = await handler(_open(emulator, request))
+        return content if isinstance(content, Response) else answer(200, content)
 
     return answer_request
 

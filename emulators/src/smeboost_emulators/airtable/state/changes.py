@@ -12,6 +12,7 @@ import msgspec
 from smeboost_emulators.airtable.shapes import list_of
 from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.schema import Base, Field, State, Table
+from smeboost_emulators.airtable.webhooks.ledger import HookEvent, apply_hook_event
 
 
 class Created(msgspec.Struct, frozen=True, array_like=True, tag="create"):
@@ -64,13 +65,16 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True, tag="stamp"):
     user: dict[str, Any]
 
 
-Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp
+Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | HookEvent
 
 
 def apply(state: State, change: Change) -> None:
     """Bring the state up to date with one change."""
     if isinstance(change, Stamp):
         _stamp(state.bases[change.base_id], change)
+        return
+    if isinstance(change, HookEvent):
+        apply_hook_event(state.bases[change.base_id].hooks, change)
         return
     table = state.tables[change.table_id]
     table.base.version += 1

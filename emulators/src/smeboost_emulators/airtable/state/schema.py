@@ -12,6 +12,7 @@ from typing import Any
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.state.cells import Cell, Column
 from smeboost_emulators.airtable.state.links import LinkEnd
+from smeboost_emulators.airtable.webhooks.ledger import Hook
 
 WRITERS_LEVELS = ("edit", "create")
 """The permission levels that may write records."""
@@ -150,6 +151,7 @@ class Base:
     permission_level: str = "create"
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
     people: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    hooks: dict[str, Hook] = field(default_factory=dict[str, Hook])
     version: int = 0
     transaction: int = 0
 

@@ -15,6 +15,7 @@ from smeboost_emulators.airtable.state.changes import restored
 from smeboost_emulators.airtable.state.definitions import BaseDefinition
 from smeboost_emulators.airtable.state.links import LinkCell, LinkEnd, packed
 from smeboost_emulators.airtable.state.schema import Base, Table, View
+from smeboost_emulators.airtable.webhooks.ledger import hooks_from_bytes, hooks_to_bytes
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
@@ -25,6 +26,8 @@ def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
     tables = [table.described(with_visible_fields=False) | _hidden(table) for table in base.tables.values()]
     shown = {"id": base.id, "name": base.name, "permissionLevel": base.permission_level, "tables": tables}
     yield "definition", _encode({"base": shown, "people": base.people, "transaction": base.transaction})
+    if base.hooks:
+        yield "webhooks", hooks_to_bytes(base.hooks)
     for table in base.tables.values():
         rows = {"ids": table.ids, "created": table.created, "alive": bytes(table.alive), "last": table.last_number}
         yield f"{table.id}/rows", _encode(rows)
@@ -72,6 +75,8 @@ def base_from_parts(parts: dict[str, bytes]) -> Base:
     base = build_base(msgspec.convert(definition["base"], BaseDefinition))
     base.people = definition["people"]
     base.transaction = definition.get("transaction", 0)
+    if "webhooks" in parts:
+        base.hooks = hooks_from_bytes(parts["webhooks"])
     for table in base.tables.values():
         _restore_rows(table, _decode(parts[f"{table.id}/rows"]))
     for table in base.tables.values():

@@ -7,6 +7,8 @@ A snapshot holds each column as one blob, so hundreds of thousands of records ar
 """
 
 import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,7 @@ class Store:
     def load(self) -> State:
         """The state as it was after the last acknowledged request."""
         state = State()
+        self._rows = 0
         parts: dict[str, dict[str, bytes]] = {}
         for base_id, name, content in self._database.execute("select base_id, name, content from part order by rowid"):
             parts.setdefault(base_id, {})[name] = content
@@ -81,10 +84,25 @@ class Store:
             self.fold(state)
         return state
 
-    def append(self, changes: list[Change]) -> None:
+    def append(self, changes: Sequence[Change]) -> None:
         """Store the changes of one request; when this returns they survive the process."""
         self._database.execute("insert into journal(changes) values (?)", (self._encoder.encode(changes),))
         self._rows += 1
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """What is appended within is stored as a whole at the end, or not at all.
+
+        Raises:
+            sqlite3.Error: it could not be stored.
+        """
+        self._database.execute("begin immediate")
+        try:
+            yield
+            self._database.execute("commit")
+        except BaseException:
+            self._database.execute("rollback")
+            raise
 
     @property
     def is_full(self) -> bool:

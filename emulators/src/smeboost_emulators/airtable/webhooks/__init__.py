@@ -1,0 +1,1 @@
+"""Webhooks: what changed in a base, told to those who asked."""
