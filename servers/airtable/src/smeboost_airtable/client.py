@@ -85,7 +85,7 @@ class AirtableClient:
 
     async def list_tables(self, base_id: str) -> list[Table]:
         """The schema of a base, read now."""
-        await self._check_base(base_id)
+        await self.check_base(base_id)
         return await self._memory.tables(base_id, not_older_than_seconds=0)
 
     async def find_table(self, base_id: str, table_id: str) -> Table:
@@ -94,7 +94,7 @@ class AirtableClient:
         Raises:
             NotFound: the base has no such table.
         """
-        await self._check_base(base_id)
+        await self.check_base(base_id)
         table = find_table(await self._memory.tables(base_id), table_id)
         if table is None:
             tables = await self.list_tables(base_id)
@@ -107,18 +107,18 @@ class AirtableClient:
         self, base_id: str, table_id: str, query: dict[str, object], *, places: Places
     ) -> RecordsAnswer:
         """One page. `query` has Airtable's names: pageSize, filterByFormula, sort, fields, view, offset."""
-        path = await self._table_path(base_id, table_id)
+        path = await self.table_path(base_id, table_id)
         # The POST form has no limit of 16,000 characters, which a formula or a list of fields may pass.
         request = Request(method="POST", path=(*path, "listRecords"), body=query)
         operation = Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, places=places)
-        return await self._ask(operation, RecordsAnswer)
+        return await self.ask(operation, RecordsAnswer)
 
     async def get_record(self, base_id: str, table_id: str, record_id: str) -> Record:
         """One record. Airtable finds it in any table of the base."""
         check_record_id(record_id, "record_id")
-        path = await self._table_path(base_id, table_id)
+        path = await self.table_path(base_id, table_id)
         request = Request(method="GET", path=(*path, record_id))
-        return await self._ask(
+        return await self.ask(
             Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, record_id=record_id),
             Record,
         )
@@ -169,10 +169,10 @@ class AirtableClient:
         self, base_id: str, table_id: str, record_ids: Sequence[str], *, places: Places
     ) -> list[str]:
         """Delete up to 10 records; all or none."""
-        path = await self._table_path(base_id, table_id)
+        path = await self.table_path(base_id, table_id)
         request = Request(method="DELETE", path=path, params={"records[]": list(record_ids)}, writes=True)
         operation = Operation(request=request, scope=WRITE_RECORDS, base_id=base_id, table_id=table_id, places=places)
-        answer = await self._ask(operation, DeletedAnswer)
+        answer = await self.ask(operation, DeletedAnswer)
         return [record.id for record in answer.records if record.deleted]
 
     async def _write(
@@ -185,7 +185,7 @@ class AirtableClient:
         *,
         places: Places,
     ) -> Model:
-        path = await self._table_path(base_id, table_id)
+        path = await self.table_path(base_id, table_id)
         operation = Operation(
             request=Request(method=method, path=path, body=body, writes=True),
             scope=WRITE_RECORDS,
@@ -193,14 +193,14 @@ class AirtableClient:
             table_id=table_id,
             places=places,
         )
-        return await self._ask(operation, model)
+        return await self.ask(operation, model)
 
     async def _read_bases(self) -> list[Base]:
         bases: list[Base] = []
         params: dict[str, str | list[str]] = {}
         for _ in range(BASE_PAGES_MAX):
             request = Request(method="GET", path=("meta", "bases"), params=params)
-            page = await self._ask(Operation(request=request, scope=READ_SCHEMA), BasesAnswer)
+            page = await self.ask(Operation(request=request, scope=READ_SCHEMA), BasesAnswer)
             bases += page.bases
             if not page.offset:
                 return bases
@@ -209,9 +209,14 @@ class AirtableClient:
 
     async def _read_tables(self, base_id: str) -> list[Table]:
         request = Request(method="GET", path=("meta", "bases", base_id, "tables"))
-        return (await self._ask(Operation(request=request, scope=READ_SCHEMA, base_id=base_id), TablesAnswer)).tables
+        return (await self.ask(Operation(request=request, scope=READ_SCHEMA, base_id=base_id), TablesAnswer)).tables
 
-    async def _ask(self, operation: Operation, model: type[Model]) -> Model:
+    async def ask(self, operation: Operation, model: type[Model]) -> Model:
+        """Send one request and read its answer; the families of calls under `calls/` are made of this.
+
+        Raises:
+            SmeBoostError: the refusal, explained, or why there is no answer.
+        """
         try:
             answer = await self._send(operation)
         except Refusal as refusal:
@@ -251,14 +256,24 @@ class AirtableClient:
             return RETRY_SECONDS if refusal.retry_after_seconds is None else refusal.retry_after_seconds
         return None
 
-    async def _table_path(self, base_id: str, table_id: str) -> tuple[str, str]:
-        await self._check_base(base_id)
+    async def table_path(self, base_id: str, table_id: str) -> tuple[str, str]:
+        """Base and table as segments of a path.
+
+        Raises:
+            InvalidInput, NotFound: one of them has a shape that no base or table has.
+        """
+        await self.check_base(base_id)
         if table_id in ("", ".", "..") or len(table_id) > TABLE_NAME_CHARACTERS_MAX or not table_id.isprintable():
             problem = FieldProblem(field="table_id", message="must be a table's id or name; list_tables shows them")
             raise InvalidInput("The table is not valid.", errors=[problem])
         return base_id, table_id
 
-    async def _check_base(self, base_id: str) -> None:
+    async def check_base(self, base_id: str) -> None:
+        """Refuse what has not the shape of a base's id.
+
+        Raises:
+            NotFound: names the base that was probably meant.
+        """
         # What has another shape is surely no base, and must not become part of a path.
         if not _BASE_ID.fullmatch(base_id):
             hint = "A base id looks like appXXXXXXXXXXXXXX; list_bases shows them."

@@ -21,6 +21,11 @@ class AirtableSettings(Settings):
         validation_alias="AIRTABLE_ENDPOINT_URL",
         description="where the API is, without /v0",
     )
+    content_url: str | None = Field(
+        None,
+        validation_alias="AIRTABLE_CONTENT_URL",
+        description="where files are uploaded to; by default Airtable's upload host, or AIRTABLE_ENDPOINT_URL when set",
+    )
     toolsets: str = Field(
         "all",
         validation_alias="AIRTABLE_TOOLSETS",
@@ -100,9 +105,17 @@ class AirtableSettings(Settings):
             raise ValueError("must be one line of printable ASCII without spaces; copy the token again")
         return SecretStr(text)
 
-    @field_validator("endpoint_url")
+    @property
+    def content_host(self) -> str:
+        """The upload host: https://airtable.com/developers/web/api/upload-attachment has one of its own."""
+        is_hosted = urlsplit(self.endpoint_url).hostname == "api.airtable.com"
+        return self.content_url or ("https://content.airtable.com" if is_hosted else self.endpoint_url)
+
+    @field_validator("endpoint_url", "content_url")
     @classmethod
-    def _is_an_http_url(cls, url: str) -> str:
+    def _is_an_http_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         parts = urlsplit(url.strip())
         extras = parts.query or parts.fragment or parts.username or parts.password
         if parts.scheme not in ("http", "https") or not parts.hostname or extras:

@@ -46,15 +46,21 @@ CHUNK_BYTES = 65_536
 RETRY_AFTER_SECONDS_MAX = 3_600
 
 
+Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request; `path` holds the unquoted segments after `/v0`."""
+    """A request; `path` holds the unquoted segments after `root`. A body is JSON, or else a CSV file."""
 
-    method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
+    method: Method
     path: tuple[str, ...]
     params: dict[str, str | list[str]] | None = None
     body: dict[str, object] | None = None
+    csv: bytes | None = None
     writes: bool = False
+    root: Literal["v0", "scim/v2"] = "v0"
+    to_content_host: bool = False
 
 
 class Transport:
@@ -89,11 +95,16 @@ class Transport:
         # A request that got its turn is sent now and never queues past it.
         if not self._slots.acquire(blocking=False):
             raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
-        answer = in_own_thread(lambda: _send(api, request), name="airtable", on_end=self._slots.release)
+        url = self._url(request)
+        answer = in_own_thread(lambda: _send(api, url, request), name="airtable", on_end=self._slots.release)
         try:
             return await asyncio.wait_for(answer, self._settings.answer_timeout_seconds)
         except TimeoutError:
             raise _no_answer(request, VendorTimeout()) from None
+
+    def _url(self, request: Request) -> str:
+        host = self._settings.content_host if request.to_content_host else self._settings.endpoint_url
+        return "/".join((host, request.root, *(quote(segment, safe="") for segment in request.path)))
 
     def _opened(self) -> Api:
         if self._api is None:
@@ -101,9 +112,13 @@ class Transport:
         return self._api
 
 
-def _send(api: Api, request: Request) -> object:
-    url = api.build_url(*(quote(segment, safe="") for segment in request.path))
+def _send(api: Api, url: str, request: Request) -> object:
     try:
+        if request.csv is not None:
+            # pyairtable's `request` knows JSON bodies only.
+            headers = {"Content-Type": "text/csv"}
+            answer = api.session.post(url, data=request.csv, headers=headers, timeout=api.timeout)
+            return cast(object, answer.json())
         return cast(object, api.request(request.method, url, params=request.params, json=request.body))
     except (requests.RequestException, HTTPError, ValueError, RecursionError) as exc:
         raise _translated(exc, request) from exc
