@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from smeboost_emulators.airtable.emulator import Emulator
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.meta import endpoints as meta
+from smeboost_emulators.airtable.meta import schema
 from smeboost_emulators.airtable.missing import missing_routes
 from smeboost_emulators.airtable.records import endpoints as records
 from smeboost_emulators.airtable.webhooks import endpoints as webhooks
@@ -26,6 +27,7 @@ from smeboost_emulators.airtable.wire import (
     endpoint,
 )
 
+_TABLES = "/v0/meta/bases/{base}/tables"
 _WEBHOOKS = "/v0/bases/{base}/webhooks"
 _WEBHOOK = f"{_WEBHOOKS}/{{webhook}}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -63,7 +65,11 @@ def _routes(emulator: Emulator) -> list[BaseRoute]:
         Route("/healthz", _healthy),
         *routes("GET", "/v0/meta/whoami", meta.show_token_owner),
         *routes("GET", "/v0/meta/bases", meta.list_bases),
-        *routes("GET", "/v0/meta/bases/{base}/tables", meta.list_tables),
+        *routes("GET", _TABLES, meta.list_tables),
+        *routes("POST", _TABLES, schema.create_table),
+        *routes("PATCH", f"{_TABLES}/{{table}}", schema.update_table),
+        *routes("POST", f"{_TABLES}/{{table}}/fields", schema.create_field),
+        *routes("PATCH", f"{_TABLES}/{{table}}/fields/{{field}}", schema.update_field),
         *routes("GET", _WEBHOOKS, webhooks.list_all),
         *routes("POST", _WEBHOOKS, webhooks.create),
         *routes("DELETE", _WEBHOOK, webhooks.delete),

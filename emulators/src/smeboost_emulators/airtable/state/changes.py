@@ -1,4 +1,4 @@
-"""The only way in which records change.
+"""The only way in which records change; for the schema see `schema_changes.py`.
 
 A request is first planned (`writes.py`), which changes nothing and may refuse; the plan is a list of changes, which is
 stored (`store.py`) and then applied here. Applying cannot fail and depends on nothing but the state and the change, so
@@ -12,6 +12,7 @@ import msgspec
 from smeboost_emulators.airtable.shapes import list_of
 from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.schema import Base, Field, State, Table
+from smeboost_emulators.airtable.state.schema_changes import SchemaChange, apply_schema_change
 from smeboost_emulators.airtable.webhooks.ledger import HookEvent, apply_hook_event
 
 
@@ -65,13 +66,16 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True, tag="stamp"):
     user: dict[str, Any]
 
 
-Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | HookEvent
+Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | SchemaChange | HookEvent
 
 
 def apply(state: State, change: Change) -> None:
     """Bring the state up to date with one change."""
     if isinstance(change, Stamp):
         _stamp(state.bases[change.base_id], change)
+        return
+    if isinstance(change, SchemaChange):
+        apply_schema_change(state, change)
         return
     if isinstance(change, HookEvent):
         apply_hook_event(state.bases[change.base_id].hooks, change)

@@ -40,6 +40,7 @@ class TableDefinition(msgspec.Struct, rename="camel"):
     id: str | None = None
     description: str | None = None
     primary_field_id: str | None = None
+    date_dependency_settings: dict[str, Any] | None = None
     views: list[ViewDefinition] = []
 
 

@@ -80,6 +80,7 @@ class Table:
     base: "Base"
     description: str | None = None
     primary_field_id: str = ""
+    date_dependency: dict[str, Any] | None = None
     fields: list[Field] = field(default_factory=list[Field])
     views: list[View] = field(default_factory=list[View])
     ids: list[str] = field(default_factory=list[str])
@@ -136,6 +137,8 @@ class Table:
         shown["views"] = [
             view.described(with_visible_fields=with_visible_fields, all_field_ids=field_ids) for view in self.views
         ]
+        if self.date_dependency is not None:
+            shown["dateDependencySettings"] = self.date_dependency
         return shown
 
 
