@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smeboost_shared.formula.compile import UnknownFields, compile_formula
+from smeboost_shared.formula.evaluation import EvaluationError
 from smeboost_shared.formula.faults import FormulaSyntaxError
 from smeboost_shared.formula.parse import DEPTH_MAX, TEXT_LENGTH_MAX
-from smeboost_shared.formula.values import EvaluationError, Value
+from smeboost_shared.formula.values import Value
 
 
 @dataclass

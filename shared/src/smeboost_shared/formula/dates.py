@@ -3,10 +3,15 @@
 import calendar
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from smeboost_shared.formula.functions import Function, one, two
-from smeboost_shared.formula.values import EvaluationError, Value, iso, moment_of, number_of, text_of
+from smeboost_shared.formula.arguments import Function, one, two
+from smeboost_shared.formula.evaluation import EvaluationError, now
+from smeboost_shared.formula.moment_format import format_moment, set_locale, set_timezone
+from smeboost_shared.formula.moment_parse import parse_moment
+from smeboost_shared.formula.values import Value, moment_of, number_of, text_of, whole
+from smeboost_shared.formula.weeks import week_of_year
+from smeboost_shared.formula.workdays import workday, workday_difference
 
 UNITS = {
     "milliseconds": ("milliseconds", "millisecond", "ms"),
@@ -20,15 +25,18 @@ UNITS = {
     "years": ("years", "year", "y"),
 }
 UNIT_NAMES = {spelling: unit for unit, spellings in UNITS.items() for spelling in spellings}
+UNIT_LENGTH_MAX = 20
 SECONDS = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400, "weeks": 604_800}
 MONTHS = {"months": 1, "quarters": 3, "years": 12}
+DAYS_PER_MONTH = 146_097 / 4_800
+"""The mean of the 400 years after which the calendar repeats itself."""
 
 
 def _unit(value: Value) -> str:
-    spelling = text_of(value).strip()
+    spelling = text_of(value)[: UNIT_LENGTH_MAX + 1].strip()
     unit = UNIT_NAMES.get(spelling) or UNIT_NAMES.get(spelling.lower())
     if unit is None:
-        raise EvaluationError(f"there is no unit {spelling[:40]!r}")
+        raise EvaluationError(f"there is no unit {spelling!r}")
     return unit
 
 
@@ -68,7 +76,8 @@ def _is_same(left: Value, right: Value, unit: Value = None) -> Value:
     first, second = moment_of(left), moment_of(right)
     if unit is None:
         return int(first == second)
-    return int(_start_of(first, _unit(unit)) == _start_of(second, _unit(unit)))
+    name = _unit(unit)
+    return int(_start_of(first, name) == _start_of(second, name))
 
 
 def _start_of(moment: datetime, unit: str) -> tuple[int, ...]:
@@ -81,48 +90,81 @@ def _start_of(moment: datetime, unit: str) -> tuple[int, ...]:
     return parts[: ["years", "months", "days", "hours", "minutes", "seconds", "milliseconds"].index(unit) + 1]
 
 
-def _part(read: Callable[[datetime], int]) -> Callable[[Value], Value]:
-    return lambda value: read(moment_of(value))
+def _part(name: str) -> Callable[[Value], Value]:
+    return lambda value: getattr(moment_of(value), name)
+
+
+def _first_weekday(start: Value) -> int:
+    """As Python counts: 0 is Monday, 6 is Sunday."""
+    name = text_of(start)[: UNIT_LENGTH_MAX + 1].strip().lower()
+    if name not in ("", "monday", "sunday"):
+        raise EvaluationError(f"a week begins on 'Sunday' or 'Monday', not on {name!r}")
+    return 0 if name == "monday" else 6
 
 
 def _weekday(moment: Value, start: Value = "Sunday") -> Value:
-    first_is_monday = text_of(start).strip().lower() == "monday"
-    return moment_of(moment).weekday() if first_is_monday else moment_of(moment).isoweekday() % 7
+    return (moment_of(moment).weekday() - _first_weekday(start)) % 7
 
 
-def _parse(text: Value, form: Value = None, locale: Value = None) -> Value:
-    if form is not None or locale is not None:
-        raise EvaluationError("dates are read as ISO 8601 only")
-    return moment_of(text)
+def _week_number(moment: Value, start: Value = "Sunday") -> Value:
+    return week_of_year(moment_of(moment), first_weekday=_first_weekday(start), days_min=1)[1]
 
 
-def _format(moment: Value, form: Value = None) -> Value:
-    if form is not None:
-        raise EvaluationError("dates are written as ISO 8601 only")
-    return iso(moment_of(moment))
+def _workday(start: Value, count: Value, holidays: Value = None) -> Value:
+    return workday(moment_of(start), whole(count), holidays)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def _workday_difference(first: Value, last: Value, holidays: Value = None) -> Value:
+    return workday_difference(moment_of(first), moment_of(last), holidays)
+
+
+def _distance(moment: Value) -> str:
+    """How far it is from now, in the words and with the thresholds of moment.js."""
+    seconds = abs((moment_of(moment) - now()).total_seconds())
+    minutes, hours, days = (_rounded(seconds / unit) for unit in (60, 3600, 86_400))
+    months = _rounded(seconds / 86_400 / DAYS_PER_MONTH)
+    years = _rounded(seconds / 86_400 / DAYS_PER_MONTH / 12)
+    if _rounded(seconds) < 45:
+        return "a few seconds"
+    for count, limit, single, unit in (
+        (minutes, 45, "a minute", "minutes"),
+        (hours, 22, "an hour", "hours"),
+        (days, 26, "a day", "days"),
+        (months, 11, "a month", "months"),
+    ):
+        if count < limit:
+            return single if count <= 1 else f"{count} {unit}"
+    return "a year" if years <= 1 else f"{years} years"
+
+
+def _rounded(number: float) -> int:
+    return math.floor(number + 0.5)
 
 
 DATE_FUNCTIONS: dict[str, Function] = {
-    "NOW": _now,
-    "TODAY": lambda: _now().replace(hour=0, minute=0, second=0, microsecond=0),
+    "NOW": now,
+    "TODAY": lambda: now().replace(hour=0, minute=0, second=0, microsecond=0),
     "DATEADD": _add,
     "DATETIME_DIFF": _difference,
-    "DATETIME_PARSE": _parse,
-    "DATETIME_FORMAT": _format,
-    "DATESTR": one(lambda moment: moment_of(moment).strftime("%Y-%m-%d")),
-    "TIMESTR": one(lambda moment: moment_of(moment).strftime("%H:%M:%S")),
-    "YEAR": _part(lambda moment: moment.year),
-    "MONTH": _part(lambda moment: moment.month),
-    "DAY": _part(lambda moment: moment.day),
-    "HOUR": _part(lambda moment: moment.hour),
-    "MINUTE": _part(lambda moment: moment.minute),
-    "SECOND": _part(lambda moment: moment.second),
+    "DATETIME_PARSE": parse_moment,
+    "DATETIME_FORMAT": format_moment,
+    "DATESTR": one(lambda moment: moment_of(moment).isoformat()[:10]),
+    "TIMESTR": one(lambda moment: moment_of(moment).isoformat()[11:19]),
+    "YEAR": _part("year"),
+    "MONTH": _part("month"),
+    "DAY": _part("day"),
+    "HOUR": _part("hour"),
+    "MINUTE": _part("minute"),
+    "SECOND": _part("second"),
     "WEEKDAY": _weekday,
+    "WEEKNUM": _week_number,
+    "WORKDAY": _workday,
+    "WORKDAY_DIFF": _workday_difference,
     "IS_BEFORE": two(lambda left, right: int(moment_of(left) < moment_of(right))),
     "IS_AFTER": two(lambda left, right: int(moment_of(left) > moment_of(right))),
     "IS_SAME": _is_same,
+    "SET_TIMEZONE": set_timezone,
+    "SET_LOCALE": set_locale,
+    "FROMNOW": _distance,
+    "TONOW": _distance,
 }

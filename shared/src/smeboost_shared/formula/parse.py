@@ -92,11 +92,12 @@ def _explained(exc: UnexpectedInput, text: str) -> FormulaSyntaxError:
 
 
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "'": "'", '"': '"', "\\": "\\"}
+"""What a backslash makes of the character behind it; before any other it stays, so that '\\d' is a pattern [I]."""
 
 
 def _unescaped(token: Token) -> str:
-    return ESCAPE.sub(lambda match: ESCAPED.get(match[1], match[1]), token[1:-1])
+    return ESCAPE.sub(lambda match: ESCAPED.get(match[1], match[0]), token[1:-1])
 
 
 class _Builder(Transformer[Token, Node]):
