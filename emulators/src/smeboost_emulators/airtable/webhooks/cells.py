@@ -25,6 +25,15 @@ def rich_cell(table: Table, field: Field, slot: int) -> Any:
     return _rich(table, field, cell)
 
 
+def comparable(table: Table, field: Field, slot: int) -> Any:
+    """What differs when the rich cell does: for a lookup the cell is not enough, it has no empty values in it."""
+    cell = field.cell(slot)
+    if cell is None or field.type != "multipleLookupValues" or field.source is None:
+        return cell
+    far, linked = _looked_at(table, field, slot)
+    return [(record_id, field.source.cell(far.slots[record_id])) for record_id in linked]
+
+
 def _rich(table: Table, field: Field, cell: Cell) -> Any:
     render = _RENDERERS.get(field.type)
     return cell if render is None else render(table, field, cell)
@@ -68,13 +77,19 @@ def _people(table: Table, field: Field, cell: Cell) -> Any:
 
 def _lookup(table: Table, field: Field, slot: int) -> Any:
     """By linked record; the values of a lookup of a lookup are in one list [I]."""
-    link_field = table.fields_by_key.get(str((field.options or {}).get("recordLinkFieldId")))
-    if link_field is None or link_field.link is None or field.source is None:
+    far, linked = _looked_at(table, field, slot)
+    if field.source is None:
         return list(field.cell(slot))
-    far, source = link_field.link.opposite.table, field.source
-    linked = link_field.cell(slot) or ()
-    values = {record_id: _values(rich_cell(far, source, far.slots[record_id])) for record_id in linked}
+    values = {record_id: _values(rich_cell(far, field.source, far.slots[record_id])) for record_id in linked}
     return {"linkedRecordIds": list(linked), "valuesByLinkedRecordId": values}
+
+
+def _looked_at(table: Table, field: Field, slot: int) -> tuple[Table, tuple[str, ...]]:
+    """The linked table and records of a lookup."""
+    link_field = table.fields_by_key.get(str((field.options or {}).get("recordLinkFieldId")))
+    if link_field is None or link_field.link is None:
+        return table, ()
+    return link_field.link.opposite.table, link_field.link.read(slot) or ()
 
 
 def _values(cell: Any) -> list[Any]:

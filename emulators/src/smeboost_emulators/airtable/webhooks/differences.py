@@ -11,7 +11,7 @@ from smeboost_emulators.airtable.records.filtering import passing
 from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.changes import Change, Created, Deleted
 from smeboost_emulators.airtable.state.schema import Base, Field, Table
-from smeboost_emulators.airtable.webhooks.cells import rich_cell
+from smeboost_emulators.airtable.webhooks.cells import comparable, rich_cell
 from smeboost_emulators.airtable.webhooks.reach import Cells
 
 
@@ -93,7 +93,7 @@ def look(
     return Look(
         base,
         changes,
-        {(table, item, slot): item.cell(slot) for table, item, slot in flat},
+        {(table, item, slot): comparable(table, item, slot) for table, item, slot in flat},
         {(item.id, slot): rich_cell(table, item, slot) for table, item, slot in flat} if with_previous else {},
         deleted,
         {view_id: _in_view(table, view_id, _slots(table, cells, deleted)) for table, view_id in view_ids},
@@ -116,7 +116,7 @@ def compare(before: Look) -> Difference:
     for table, slot, record_id in before.deleted:
         of(table).destroyed[slot] = record_id
     for (table, item, slot), cell in before.cells.items():
-        if item.id in table.fields_by_key and item.cell(slot) != cell:
+        if item.id in table.fields_by_key and comparable(table, item, slot) != cell:
             of(table).changed.setdefault(slot, set()).add(item.id)
     shapes = shapes_of(base) if before.shapes else {}
     return Difference(base, records, before.shapes, shapes, before.views, before.previous)
