@@ -1,5 +1,7 @@
 """The data directory: what was acknowledged is there after a kill, a clean stop, and a folded journal."""
 
+import base64
+import os
 import signal
 import subprocess
 import sys
@@ -73,6 +75,26 @@ def test_acknowledged_writes_survive_kill_9(tmp_path: Path, seed_file: str) -> N
             assert http.get(f"/Products/{record_id}").json()["fields"] == fields
         linked = http.get("/Orders/recOrder000000001").json()["fields"]["Products"]
         assert [record_id for record_id in linked if record_id in acknowledged] == list(acknowledged)
+
+
+def test_uploaded_files_survive_kill_9_and_removed_ones_go(tmp_path: Path, seed_file: str) -> None:
+    options = ("--data", str(tmp_path / "data"), "--seed", seed_file)
+    content = os.urandom(100_000)
+    upload = {"contentType": "application/zip", "file": base64.b64encode(content).decode()}
+    with process(*options) as (running, url), client(url) as http:
+        for name in ("kept.zip", "removed.zip"):
+            sent = upload | {"filename": name, "file": upload["file"] if name == "kept.zip" else ""}
+            papers = http.post("/recOrder000000001/Papers/uploadAttachment", json=sent).json()["fields"]
+        kept, _removed = papers["fldOrderPapers001"]
+        http.patch("/Orders/recOrder000000001", json={"fields": {"Papers": [{"id": kept["id"]}]}})
+        running.kill()
+    with process(*options) as (_, url), client(url) as http:
+        [paper] = http.get("/Orders/recOrder000000001").json()["fields"]["Papers"]
+        assert (paper["id"], paper["filename"]) == (kept["id"], "kept.zip")
+        assert httpx.get(paper["url"]).content == content
+        # The address of before the kill is as good, at the new port.
+        assert httpx.get(url + httpx.URL(kept["url"]).raw_path.decode()).content == content
+    assert [file.read_bytes() for file in (tmp_path / "data" / "attachments").glob("??/*")] == [content]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -138,7 +138,6 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "Products", fields(Orders=[HAMMER]), 422, "ROW_DOES_NOT_EXIST"),
     # Known to exist at the vendor, and not here.
     ("GET", f"Products/{HAMMER}/comments", {}, 501, "EMULATOR_NOT_SUPPORTED"),
-    ("POST", f"/v0/{BASE}/{HAMMER}/Papers/uploadAttachment", {}, 501, "EMULATOR_NOT_SUPPORTED"),
     ("GET", f"/v0/meta/bases/{BASE}/views", {}, 501, "EMULATOR_NOT_SUPPORTED"),
     ("GET", "/v0/meta/workspaces/wspUnknown0000001", {}, 501, "EMULATOR_NOT_SUPPORTED"),
     ("GET", "/scim/v2/Users", {}, 501, "EMULATOR_NOT_SUPPORTED"),

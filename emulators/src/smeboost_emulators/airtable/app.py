@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from smeboost_emulators.airtable.attachments import endpoints as attachments
+from smeboost_emulators.airtable.attachments.addresses import PATH as ADDRESS_PATH
 from smeboost_emulators.airtable.emulator import Emulator
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.meta import endpoints as meta
@@ -34,12 +36,13 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(emulator: Emulator) -> Starlette:
-    """The ASGI app of one emulator; its lifespan runs the pings and closes the emulator's store."""
+    """The ASGI app of one emulator; its lifespan runs pings and fetches and closes what the emulator holds."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        async with emulator.pinger.running():
+        async with emulator.pinger.running(), emulator.arrivals.running():
             yield
+        emulator.keeper.files.close()
         if emulator.store is not None:
             emulator.store.close()
 
@@ -63,6 +66,7 @@ def _routes(emulator: Emulator) -> list[BaseRoute]:
 
     return [
         Route("/healthz", _healthy),
+        Route(f"{ADDRESS_PATH}/{{ends}}/{{signature}}/{{file:path}}", attachments.file_endpoint(emulator)),
         *routes("GET", "/v0/meta/whoami", meta.show_token_owner),
         *routes("GET", "/v0/meta/bases", meta.list_bases),
         *routes("GET", _TABLES, meta.list_tables),
@@ -76,6 +80,7 @@ def _routes(emulator: Emulator) -> list[BaseRoute]:
         *routes("POST", f"{_WEBHOOK}/refresh", webhooks.refresh),
         *routes("POST", f"{_WEBHOOK}/enableNotifications", webhooks.toggle_notifications),
         *routes("GET", f"{_WEBHOOK}/payloads", webhooks.list_payloads),
+        *routes("POST", "/v0/{base}/{record}/{field}/uploadAttachment", attachments.upload),
         *(route for missing in missing_routes() for route in routes(*missing)),
         *routes("GET", "/v0/{base}/{table}", records.list_by_query),
         *routes("POST", "/v0/{base}/{table}", records.create),

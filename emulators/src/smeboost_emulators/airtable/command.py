@@ -10,6 +10,8 @@ from typing import Any
 from smeboost_shared.logs import configure_logs
 
 from smeboost_emulators.airtable.app import create_app
+from smeboost_emulators.airtable.attachments.files import FileStore
+from smeboost_emulators.airtable.attachments.keeper import Keeper
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.knobs import KNOBS, KnobError, Knobs, description_of, read_knob
@@ -46,6 +48,8 @@ def open_emulator(options: EmulatorOptions, knobs: Knobs, seed: Path | None, dat
         if data is not None:
             emulator.store = Store(data, options.journal_rows_max)
             emulator.state = emulator.store.load()
+            emulator.keeper = Keeper(FileStore(data / "attachments"), emulator.clock.now)
+            emulator.keeper.sweep(emulator.state)
         if seed is not None and not emulator.state.bases:
             emulator.add_seed(seed.read_bytes())
     finally:

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from smeboost_emulators.airtable.attachments.arrivals import Arrivals
+from smeboost_emulators.airtable.attachments.files import FileStore
+from smeboost_emulators.airtable.attachments.keeper import Keeper
 from smeboost_emulators.airtable.clock import Clock
 from smeboost_emulators.airtable.errors import model_not_found, no_such_row, not_found, storage_failed
 from smeboost_emulators.airtable.ids import derived_id
@@ -47,12 +50,16 @@ class Emulator:
     limits: RateLimits = field(init=False)
     pages: Pages = field(init=False)
     pinger: Pinger = field(init=False)
+    keeper: Keeper = field(init=False)
+    arrivals: Arrivals = field(init=False)
 
     def __post_init__(self) -> None:
         self.limits = RateLimits(self.knobs, self.clock)
         self.pages = Pages(Iterators(self.knobs, self.clock), self.knobs)
         self.pinger = Pinger(self)
         self.observers.append(Webhooks(self.clock, self.knobs, self.pinger.wake))
+        self.keeper = Keeper(FileStore(None), self.clock.now)
+        self.arrivals = Arrivals(self)
 
     def add_seed(self, text: bytes) -> None:
         """Load a seed beside what is there; an id of a base that exists replaces that base."""

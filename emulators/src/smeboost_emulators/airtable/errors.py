@@ -57,6 +57,23 @@ def body_too_large(limit_bytes: int) -> ApiError:
     return typed(413, "REQUEST_TOO_LARGE", f"The request body is larger than the limit of {limit_bytes} bytes")
 
 
+def upload_too_large(limit_bytes: int) -> ApiError:
+    """The vendor documents the limit and not the answer [I]."""
+    return typed(413, "REQUEST_TOO_LARGE", f"The file is larger than the limit of {limit_bytes} bytes")
+
+
+def address_ended() -> ApiError:
+    """410 has been seen by users [O]; the body is ours."""
+    return typed(
+        410, "ATTACHMENT_URL_EXPIRED", "This address of a file has ended. Read the record again for a new one."
+    )
+
+
+def address_refused() -> ApiError:
+    """Ours."""
+    return typed(403, "ATTACHMENT_URL_INVALID", "This is not an address of a file that was given out here.")
+
+
 def url_too_long(limit_characters: int) -> ApiError:
     return typed(
         414,

@@ -12,7 +12,6 @@ _MISSING: tuple[tuple[str, str, str], ...] = (
     ("comments", "GET POST", f"{_RECORD}/comments"),
     ("comments", "PATCH DELETE", f"{_RECORD}/comments/{{comment}}"),
     ("date dependencies", "PATCH", f"{_RECORD}/dateDependencyMetadata"),
-    ("attachment uploads", "POST", "/v0/{base}/{record}/{field}/uploadAttachment"),
     ("CSV sync", "POST", "/v0/{base}/{table}/sync/{sync}"),
     ("creating bases", "POST", "/v0/meta/bases"),
     ("reading collaborators", "GET", _BASE),

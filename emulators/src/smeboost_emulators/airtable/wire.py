@@ -1,5 +1,6 @@
 """Requests in and answers out: path, token, body, and the vendor's error bodies."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from smeboost_emulators.airtable.errors import (
     invalid_request,
     model_not_found,
     not_found,
+    not_permitted,
     server_error,
     unreadable_body,
     url_too_long,
@@ -27,12 +29,13 @@ from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.shapes import object_of
 from smeboost_emulators.airtable.state.changes import Change
 from smeboost_emulators.airtable.state.commits import Actor
-from smeboost_emulators.airtable.state.schema import Base, Table
+from smeboost_emulators.airtable.state.schema import WRITERS_LEVELS, Base, Table
 from smeboost_emulators.intake import BodyRefused, read_body
 
 URL_CHARACTERS_MAX = 16_000
 """https://support.airtable.com: enforcement of the URL length limit; counted here as path and query."""
 MEDIA_TYPE = "application/json; charset=utf-8"
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -73,9 +76,14 @@ class Call:
             raise model_not_found()
         return table
 
-    async def body(self) -> dict[str, Any]:
-        """The JSON object in the body."""
-        return await read_object(self.request, self.emulator.options.body_bytes_max)
+    def check_writable(self, _table: Table) -> None:
+        """Refuse who may not write records of the table."""
+        if self.own_base().permission_level not in WRITERS_LEVELS:
+            raise not_permitted()
+
+    async def body(self, limit_bytes: int | None = None) -> dict[str, Any]:
+        """The JSON object in the body, which may be as large as that of any request, or as `limit_bytes`."""
+        return await read_object(self.request, limit_bytes or self.emulator.options.body_bytes_max)
 
 
 Handler = Callable[[Call], Awaitable[object]]
@@ -86,9 +94,24 @@ def endpoint(emulator: Emulator, handler: Handler) -> Callable[[Request], Awaita
 
     async def answer_request(request: Request) -> Response:
         content = await handler(_open(emulator, request))
-        return content if isinstance(content, Response) else answer(200, content)
+        if isinstance(content, Response):
+            return content
+        shown = emulator.keeper.addresses.shown(msgspec.json.encode(content), _origin(request))
+        return Response(shown, media_type=MEDIA_TYPE)
 
     return answer_request
+
+
+def _origin(request: Request) -> str:
+    """Where this emulator is reached: by the name that the client used, unless it is the vendor's own.
+
+    A client that cannot be told of another upload host is sent here as through a proxy and names the vendor.
+    """
+    host, port = request.scope["server"] or ("127.0.0.1", None)
+    named = request.headers.get("host", "")
+    if _HOST.fullmatch(named) and not named.partition(":")[0].lower().endswith("airtable.com"):
+        return f"{request.url.scheme}://{named}"
+    return f"{request.url.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def answer(status: int, content: object, headers: dict[str, str] | None = None) -> Response:

@@ -37,7 +37,8 @@ class AirtableEmulator:
 class StartAirtable(Protocol):
     """Start an emulator; it stops with the test. `options` are those of `EmulatorOptions` and `Knobs`.
 
-    Unlike the command there is no request limit unless `rate_limit` asks for one.
+    Unlike the command there is no request limit unless `rate_limit` asks for one, and no URL of an attachment is
+    fetched unless `attachment_fetch` asks for it.
     """
 
     def __call__(self, *, seed: Seed | None = None, data: Path | None = None, **options: Any) -> AirtableEmulator: ...
@@ -59,7 +60,7 @@ def running_emulator(
     *, seed: Seed | None = None, data: Path | None = None, **options: Any
 ) -> Generator[AirtableEmulator]:
     """An emulator in a thread of its own, for as long as the context is open."""
-    turned: dict[str, Any] = {"rate_limit": None, "token_rate_limit": None}
+    turned: dict[str, Any] = {"rate_limit": None, "token_rate_limit": None, "attachment_fetch": "off"}
     turned |= {name: options.pop(name) for name in KNOBS & options.keys()}
     fixed: dict[str, Any] = {"tokens": frozenset({TOKEN}), **options}
     emulator = open_emulator(EmulatorOptions(**fixed), Knobs(**turned), seed=None, data=data)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smeboost_emulators.airtable.errors import not_permitted
+from smeboost_emulators.airtable.attachments.endpoints import commit_with_files
 from smeboost_emulators.airtable.records.listing import check_record_query, from_body, from_query, read_query
 from smeboost_emulators.airtable.records.pages import records_of
 from smeboost_emulators.airtable.records.writes import (
@@ -13,7 +13,7 @@ from smeboost_emulators.airtable.records.writes import (
     plan_update_batch,
     plan_update_one,
 )
-from smeboost_emulators.airtable.state.schema import WRITERS_LEVELS, Table
+from smeboost_emulators.airtable.state.schema import Table
 from smeboost_emulators.airtable.wire import Call
 
 _Answer = dict[str, Any]
@@ -42,7 +42,7 @@ async def get(call: Call) -> _Answer:
 async def create(call: Call) -> _Answer:
     table = _writable_table(call)
     body = await call.body()
-    return _commit(call, table, plan_create(table, body, call.user_id), body)
+    return await _commit(call, table, plan_create(table, body, call.user_id), body)
 
 
 async def update_one(call: Call) -> _Answer:
@@ -57,7 +57,7 @@ async def _change_one(call: Call, *, replace: bool) -> _Answer:
     table, record_id = _writable_table(call), call.segment("record")
     body = await call.body()
     call.emulator.slot(table, record_id)
-    return _commit(call, table, plan_update_one(table, record_id, body, call.user_id, replace=replace), body)
+    return await _commit(call, table, plan_update_one(table, record_id, body, call.user_id, replace=replace), body)
 
 
 async def update_batch(call: Call) -> _Answer:
@@ -71,7 +71,7 @@ async def replace_batch(call: Call) -> _Answer:
 async def _change_batch(call: Call, *, replace: bool) -> _Answer:
     table = _writable_table(call)
     body = await call.body()
-    return _commit(call, table, plan_update_batch(table, body, call.user_id, replace=replace), body)
+    return await _commit(call, table, plan_update_batch(table, body, call.user_id, replace=replace), body)
 
 
 async def delete_one(call: Call) -> _Answer:
@@ -90,17 +90,17 @@ async def delete_batch(call: Call) -> _Answer:
 
 def _writable_table(call: Call) -> Table:
     table = call.table()
-    if call.own_base().permission_level not in WRITERS_LEVELS:
-        raise not_permitted()
+    call.check_writable(table)
     return table
 
 
-def _commit(call: Call, table: Table, written: Written, body: dict[str, Any]) -> _Answer:
-    call.commit(written.plan.changes)
+async def _commit(call: Call, table: Table, written: Written, body: dict[str, Any]) -> _Answer:
+    details = await commit_with_files(call, written.plan.changes)
     slots = [table.slots[record_id] for record_id in written.record_ids]
     shown = records_of(table, slots, by_field_id=flag(body, "returnFieldsByFieldId"))
     if written.single:
-        return shown[0]
+        return shown[0] | details
     if not written.upserted:
-        return {"records": shown}
-    return {"records": shown, "createdRecords": list(written.created), "updatedRecords": list(written.updated)}
+        return {"records": shown} | details
+    created, updated = list(written.created), list(written.updated)
+    return {"records": shown, "createdRecords": created, "updatedRecords": updated} | details

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from smeboost_emulators.airtable.attachments.fetching import filename_of, is_fetchable
+from smeboost_emulators.airtable.attachments.keeper import is_filename
 from smeboost_emulators.airtable.errors import (
     field_is_computed,
     no_such_row,
@@ -139,17 +141,19 @@ class Plan:
         return self._create(far, {far.primary.id: accept(far.primary, cast_value(far.primary, text), self)})
 
     def attachment(self, field: Field, value: dict[str, Any]) -> dict[str, Any]:
-        """See `Scope`; an id keeps an attachment that the cell has, a URL makes one whose file is never fetched."""
+        """See `Scope`; an id keeps an attachment that the cell has, a URL makes a new one.
+
+        The id of an attachment of another cell means nothing here [I]: beside a URL it is passed over, as clients send
+        whole attachments to copy them, and alone it is refused.
+        """
         slot = None if self.record_id is None else self.table.slot_of(self.record_id)
         present = {} if slot is None else {item["id"]: item for item in field.cell(slot) or ()}
         if value.get("id") in present:
             return present[value["id"]]
-        url, filename = value.get("url"), value.get("filename")
-        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        url = value.get("url")
+        name = value.get("filename") or filename_of(url) if is_fetchable(url) else None
+        if not is_filename(name):
             raise value_refused(field.name)
-        if filename is not None and not isinstance(filename, str):
-            raise value_refused(field.name)
-        name = filename or url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
         return {"id": new_id("att"), "url": url, "filename": name}
 
 

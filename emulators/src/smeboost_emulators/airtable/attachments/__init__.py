@@ -1,0 +1,1 @@
+"""Attachments: uploads, files fetched from given URLs, and addresses that end after two hours."""
