@@ -17,7 +17,7 @@ from smeboost_emulators.airtable.records.filtering import predicate
 from smeboost_emulators.airtable.records.formats import FORMATS, accept, timestamp
 from smeboost_emulators.airtable.shapes import list_of, object_of
 from smeboost_emulators.airtable.state.blueprint import build_base, checked_id
-from smeboost_emulators.airtable.state.cells import Cell
+from smeboost_emulators.airtable.state.cells import COLUMN_TYPES, Cell
 from smeboost_emulators.airtable.state.definitions import RecordDefinition, Seed, SeedBase
 from smeboost_emulators.airtable.state.links import TUPLE_LINKS_MAX, LinkEnd, packed
 from smeboost_emulators.airtable.state.schema import Base, Field, Table
@@ -99,27 +99,38 @@ def created_now() -> str:
 
 def _allocate(table: Table) -> None:
     for field in table.fields:
-        if field.read is None:
+        if field.column and field.link is None:
             field.cells.extend([None] * len(table.ids))
     for end in table.link_ends:
         end.cells.extend([None] * len(table.ids))
+    for watch in table.watches.values():
+        watch.times.extend(table.created)
+        watch.people.extend([None] * len(table.ids))
 
 
 def _fill(table: Table, records: list[RecordDefinition], scope: "SeedScope") -> None:
-    loaders = {key: (field, _loader(field, scope)) for key, field in table.fields_by_key.items()}
+    loaders = {key: (field, _column(table, field), _loader(field, scope)) for key, field in table.fields_by_key.items()}
     decoder = msgspec.json.Decoder(dict[str, Any])
     for slot, record in enumerate(records):
         for key, value in _decoded(decoder, record, table.ids[slot]).items():
             if key not in loaders:
                 raise SeedError(f"table {table.name!r}, record {table.ids[slot]}: there is no field {key!r}")
-            field, load = loaders[key]
+            field, column, load = loaders[key]
             try:
                 cell = load(value)
             except ApiError as exc:
                 place = f"table {table.name!r}, record {table.ids[slot]}, field {field.name!r}"
                 raise SeedError(f"{place}: {value!r:.100} is refused: {exc.body['error']}") from None
             if cell is not None:
-                field.cells[slot] = cell
+                column[slot] = cell
+
+
+def _column(table: Table, field: Field) -> list[Any]:
+    """Where the values of the field are kept; those of a computed field are not taken from the seed."""
+    if field.type not in ("lastModifiedTime", "lastModifiedBy"):
+        return field.cells
+    watch = table.watch((field.options or {}).get("referencedFieldIds") or ())
+    return watch.times if field.type == "lastModifiedTime" else watch.people
 
 
 def _decoded(decoder: msgspec.json.Decoder[dict[str, Any]], record: RecordDefinition, record_id: str) -> dict[str, Any]:
@@ -134,6 +145,10 @@ def _loader(field: Field, scope: "SeedScope") -> _Load:
     if field.type in ("autoNumber", "lastModifiedTime"):
         kept = FORMATS["number" if field.type == "autoNumber" else "dateTime"]
         return lambda value: kept(field, value, scope)
+    if field.type in ("createdBy", "lastModifiedBy"):
+        return lambda value: scope.person(field, value)["id"]
+    if field.type in COLUMN_TYPES:
+        return lambda value: value or None
     if not field.writable:
         return lambda _value: None
     if field.link is not None:
@@ -178,11 +193,18 @@ def _finish(table: Table) -> None:
     for field in table.fields:
         if field.type == "autoNumber":
             _number(table, field)
-        elif field.type == "lastModifiedTime":
-            field.cells[:] = [cell or created for cell, created in zip(field.cells, table.created, strict=True)]
+    _name_people(table)
     for view in table.views:
         if view.formula is not None:
             _check_formula(table, view.name, view.formula)
+
+
+def _name_people(table: Table) -> None:
+    """Who made and changed a record that the seed does not say it of: the first person of the base."""
+    somebody = next(iter(table.base.people), None)
+    made = [field.cells for field in table.fields if field.type == "createdBy"]
+    for people in (*made, *(watch.people for watch in table.watches.values())):
+        people[:] = [somebody if person is None else person for person in people]
 
 
 def _check_formula(table: Table, view_name: str, formula: str) -> None:

@@ -17,13 +17,11 @@ from zoneinfo import ZoneInfo
 
 from smeboost_emulators.airtable.errors import not_record_ids, value_refused
 from smeboost_emulators.airtable.shapes import list_of, object_of, objects_of, texts_of
-from smeboost_emulators.airtable.state.cells import TEXT_TYPES, Cell
+from smeboost_emulators.airtable.state.cells import EXACT_NUMBER_MAX, TEXT_TYPES, Cell
 from smeboost_emulators.airtable.state.schema import Field
 
 TEXT_CHARACTERS_MAX = 100_000
 RATING_MAX = 10
-EXACT_NUMBER_MAX = 2**53
-"""Beyond this a whole number is not exact in JSON as the vendor (and every JavaScript client) reads it."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)

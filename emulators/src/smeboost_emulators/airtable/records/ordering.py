@@ -7,8 +7,10 @@ documents none of this; it is what its clients have seen or assume.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, Cell, display
+from smeboost_emulators.airtable.shapes import object_of
+from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, Cell
 from smeboost_emulators.airtable.state.schema import Field, Table
+from smeboost_emulators.airtable.state.texts import shown, text_of_cell
 
 _Key = Callable[[int], Any]
 SortKeys = tuple[tuple[str, str], ...]
@@ -37,24 +39,18 @@ def _key(field: Field) -> _Key:
     if field.type == "multipleSelects":
         position = {name: index for index, name in enumerate(field.choices)}
         return lambda slot: tuple(position[name] for name in field.cell(slot))
+    if field.kind is not None:
+        return lambda slot: _computed_key(field, field.cell(slot))
     return lambda slot: _text_key(shown(field, slot))
+
+
+def _computed_key(field: Field, cell: Cell) -> tuple[Any, ...]:
+    """Numbers, then text, then errors: a formula may give any of them."""
+    if isinstance(cell, int | float):
+        return 0, cell
+    rank = 1 if object_of(cell) is None else 2
+    return rank, *_text_key(text_of_cell(field, cell))
 
 
 def _text_key(text: str) -> tuple[str, str]:
     return text.casefold(), text
-
-
-def shown(field: Field, slot: int) -> str:
-    """The cell as a person reads it; a link shows the primary field of the linked record."""
-    return _shown(field, field.cell(slot))
-
-
-def _shown(field: Field, cell: Cell) -> str:
-    if field.link is not None:
-        far = field.link.opposite.table
-        return ", ".join(shown(far.primary, far.slots[record_id]) for record_id in cell or ())
-    if field.source is not None:
-        # The parts of a lookup are cells of its source, or of its source's lists; links among them are ids.
-        wrapped = [(part,) if field.source.link is not None else part for part in cell or ()]
-        return ", ".join(_shown(field.source, part) for part in wrapped)
-    return display(cell)

@@ -21,7 +21,6 @@ from smeboost_emulators.airtable.state.schema import Field, Table, View
 
 KEPT_ORDERS_MAX = 16
 _CLOCK = re.compile(r"now|today", re.IGNORECASE)
-"""A formula with a clock in it has another result when nothing has changed but the time."""
 
 _OrderKey = tuple[str, str | None, tuple[tuple[str, str], ...], str | None]
 
@@ -68,7 +67,7 @@ class Pages:
             return range(len(table.ids))
         key = (table.id, view.id if view else None, sort, options.formula)
         kept = self._orders.get(key)
-        if any(_CLOCK.search(formula or "") for formula in (options.formula, view.formula if view else None)):
+        if _has_clock(table, options, view):
             kept = None
         if kept is None or kept[0] != table.base.version:
             # Packed, because many of them are held: 4 bytes a record, and not 36.
@@ -78,6 +77,12 @@ class Pages:
                 self._orders.popitem(last=False)
         self._orders.move_to_end(key)
         return kept[1]
+
+
+def _has_clock(table: Table, options: ListOptions, view: View | None) -> bool:
+    """Whether the order may change while nothing changes but the time."""
+    formulas = (options.formula, view.formula if view else None)
+    return any(field.volatile for field in table.fields) or any(_CLOCK.search(text or "") for text in formulas)
 
 
 def _chosen(table: Table, options: ListOptions, view: View | None) -> Sequence[int]:

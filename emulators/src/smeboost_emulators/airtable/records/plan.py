@@ -19,12 +19,12 @@ from smeboost_emulators.airtable.errors import (
 )
 from smeboost_emulators.airtable.ids import is_id, new_id
 from smeboost_emulators.airtable.records.formats import accept, timestamp
-from smeboost_emulators.airtable.records.ordering import shown
 from smeboost_emulators.airtable.records.typecast import cast_value
 from smeboost_emulators.airtable.shapes import object_of
 from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.changes import CellsSet, Change, ChoiceAdded, Created, Deleted
 from smeboost_emulators.airtable.state.schema import Field, Table
+from smeboost_emulators.airtable.state.texts import shown
 
 CHOICE_COLORS = tuple(
     f"{name}Light2" for name in ("blue", "cyan", "teal", "green", "yellow", "orange", "red", "pink", "purple", "gray")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.ids import is_id, new_id
 from smeboost_emulators.airtable.shapes import objects_of, texts_of
-from smeboost_emulators.airtable.state.cells import COMPUTED_TYPES, PRIMARY_TYPES, WRITABLE_TYPES
+from smeboost_emulators.airtable.state.cells import COLUMN_TYPES, COMPUTED_TYPES, PRIMARY_TYPES, WRITABLE_TYPES
 from smeboost_emulators.airtable.state.computed import connect_computed
 from smeboost_emulators.airtable.state.definitions import (
     BaseDefinition,
@@ -37,8 +37,7 @@ def build_base(definition: BaseDefinition) -> Base:
         base.tables[table.id] = table
     for table in base.tables.values():
         connect_links(base, table)
-    for table in base.tables.values():
-        connect_computed(table, table.fields)
+    connect_computed(base)
     return base
 
 
@@ -106,6 +105,7 @@ def build_field(definition: FieldDefinition, where: str) -> Field:
         options=options,
         choices=_choices(options or {}, where),
         writable=definition.type in WRITABLE_TYPES,
+        column=definition.type in WRITABLE_TYPES | COLUMN_TYPES,
     )
 
 

@@ -31,8 +31,20 @@ WRITABLE_TYPES = (
         "barcode",
     }
 )
-COMPUTED_TYPES = frozenset({"autoNumber", "createdTime", "lastModifiedTime", "count", "multipleLookupValues"})
-"""Read-only types that this emulator computes."""
+COLUMN_TYPES = frozenset({"autoNumber", "createdBy", "aiText", "button", "externalSyncSource", "manualSort"})
+"""Read-only types whose values are kept in a column: they depend on what happened, or came with the seed."""
+COMPUTED_TYPES = COLUMN_TYPES | {
+    "formula",
+    "rollup",
+    "multipleLookupValues",
+    "count",
+    "createdTime",
+    "lastModifiedTime",
+    "lastModifiedBy",
+}
+"""Read-only types."""
+EXACT_NUMBER_MAX = 2**53
+"""Beyond this a whole number is not exact in JSON as the vendor (and every JavaScript client) reads it."""
 PRIMARY_TYPES = (TEXT_TYPES - {"richText"}) | {
     "date",
     "number",
@@ -41,8 +53,9 @@ PRIMARY_TYPES = (TEXT_TYPES - {"richText"}) | {
     "duration",
     "autoNumber",
     "barcode",
+    "formula",
 }
-"""Types that the first column of a table may have (the vendor also allows formulas)."""
+"""Types that the first column of a table may have."""
 
 
 def display(cell: Cell) -> str:
@@ -60,5 +73,8 @@ def display(cell: Cell) -> str:
 
 
 def _object_text(cell: dict[str, Any]) -> str:
-    """Collaborators show their name, attachments their file name, barcodes their text."""
-    return str(cell.get("name") or cell.get("filename") or cell.get("text") or cell.get("email") or "")
+    """Collaborators show their name, attachments their file name, barcodes their text, errors themselves."""
+    for key in ("name", "filename", "text", "email", "label", "value", "error", "specialValue", "id"):
+        if cell.get(key):
+            return str(cell[key])
+    return ""

@@ -66,6 +66,7 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True, tag="stamp"):
     user: dict[str, Any]
 
 
+_RecordChange: TypeAlias = Created | CellsSet | Deleted
 Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | SchemaChange | HookEvent
 
 
@@ -85,13 +86,13 @@ def apply(state: State, change: Change) -> None:
     match change:
         case Created():
             slot = table.add_row(change.record_id, change.created)
-            _number(table, slot)
-            _set_cells(table, slot, change.cells, change.modified)
-            _touch(table, slot, None, change.modified)
+            _begin(table, slot, change.by)
+            _set_cells(table, slot, change.cells, change)
+            _touch(table, slot, None, change)
         case CellsSet():
-            _set_cells(table, table.slots[change.record_id], change.cells, change.modified)
+            _set_cells(table, table.slots[change.record_id], change.cells, change)
         case Deleted():
-            _delete(table, table.slots[change.record_id], change.modified)
+            _delete(table, table.slots[change.record_id], change)
         case ChoiceAdded():
             table.fields_by_key[change.field_id].choices[change.choice["name"]] = change.choice
 
@@ -102,14 +103,16 @@ def _stamp(base: Base, stamp: Stamp) -> None:
     base.people.setdefault(stamp.user["id"], stamp.user)
 
 
-def _number(table: Table, slot: int) -> None:
+def _begin(table: Table, slot: int, by: str | None) -> None:
     table.last_number += 1
     for field in table.fields:
         if field.type == "autoNumber":
             field.cells[slot] = table.last_number
+        elif field.type == "createdBy":
+            field.cells[slot] = by
 
 
-def _set_cells(table: Table, slot: int, cells: dict[str, Cell], modified: str) -> None:
+def _set_cells(table: Table, slot: int, cells: dict[str, Cell], change: _RecordChange) -> None:
     changed: set[str] = set()
     for field_id, value in cells.items():
         field, cell = table.fields_by_key[field_id], restored(value)
@@ -117,22 +120,23 @@ def _set_cells(table: Table, slot: int, cells: dict[str, Cell], modified: str) -
             continue
         changed.add(field_id)
         if field.link is not None:
-            _replace_links(field, slot, cell or (), modified)
+            _replace_links(field, slot, cell or (), change)
         else:
             field.cells[slot] = cell
-    _touch(table, slot, changed, modified)
+    if changed:
+        _touch(table, slot, changed, change)
 
 
-def _replace_links(field: Field, slot: int, record_ids: tuple[str, ...], modified: str) -> None:
+def _replace_links(field: Field, slot: int, record_ids: tuple[str, ...], change: _RecordChange) -> None:
     if field.link is None:
         return
     far = field.link.opposite
     for far_slot in field.link.replace(slot, record_ids):
         if far.field_id is not None:
-            _touch(far.table, far_slot, {far.field_id}, modified)
+            _touch(far.table, far_slot, {far.field_id}, change)
 
 
-def _delete(table: Table, slot: int, modified: str) -> None:
+def _delete(table: Table, slot: int, change: Deleted) -> None:
     """Clear the links first: the other side of each must not name a record that is gone."""
     record_id = table.ids[slot]
     for end in table.link_ends:
@@ -141,22 +145,20 @@ def _delete(table: Table, slot: int, modified: str) -> None:
             far_slot = far.table.slots[linked]
             far.remove(far_slot, record_id)
             if far.field_id is not None:
-                _touch(far.table, far_slot, {far.field_id}, modified)
+                _touch(far.table, far_slot, {far.field_id}, change)
         end.cells[slot] = None
     for field in table.fields:
-        if field.read is None:
+        if field.column:
             field.cells[slot] = None
     table.alive[slot] = 0
 
 
-def _touch(table: Table, slot: int, changed: set[str] | None, modified: str) -> None:
-    """Move the record's modification times that watch one of the changed fields; None means all of them."""
-    for field in table.fields:
-        if field.type != "lastModifiedTime":
-            continue
-        watched = (field.options or {}).get("referencedFieldIds") or ()
-        if changed is None or (changed and (not watched or not changed.isdisjoint(watched))):
-            field.cells[slot] = modified
+def _touch(table: Table, slot: int, changed: set[str] | None, change: _RecordChange) -> None:
+    """Note who changed the record and when, in each watch over one of the changed fields; None means all of them."""
+    for watched, watch in table.watches.items():
+        if changed is None or not watched or not changed.isdisjoint(watched):
+            watch.times[slot] = change.modified
+            watch.people[slot] = change.by
 
 
 def restored(value: Cell) -> Cell:

@@ -22,20 +22,16 @@ def add_fields(base: Base, added: Sequence[tuple[Table, Field]]) -> None:
     """
     tables = {table.id: table for table, _ in added}
     for table, field in added:
-        field.cells.extend([None] * len(table.ids))
+        if field.column:
+            field.cells.extend([None] * len(table.ids))
+        if field.type == "autoNumber":
+            _number_rows(table, field)
         table.fields.append(field)
     for table in tables.values():
         table.index_fields()
     for table in tables.values():
         connect_links(base, table)
-    for table, field in added:
-        connect_computed(table, [field])
-        if field.type == "autoNumber":
-            _number_rows(table, field)
-        elif field.type == "lastModifiedTime":
-            field.cells[:] = table.created
-        elif field.read is not None and field.link is None:
-            field.cells.clear()
+    connect_computed(base)
 
 
 def add_tables(state: State, base: Base, tables: Sequence[Table]) -> None:
@@ -49,8 +45,7 @@ def add_tables(state: State, base: Base, tables: Sequence[Table]) -> None:
         state.tables[table.id] = table
     for table in tables:
         connect_links(base, table)
-    for table in tables:
-        connect_computed(table, table.fields)
+    connect_computed(base)
 
 
 def _number_rows(table: Table, field: Field) -> None:

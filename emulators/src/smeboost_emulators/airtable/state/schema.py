@@ -5,9 +5,13 @@ a record is a number that indexes all of them. A slot is never used again, so a 
 table, and a deleted record is still known by its id (the vendor answers 404 for those and 403 for strangers).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from smeboost_shared.formula.evaluation import EvaluationError
+from smeboost_shared.formula.kinds import Kind
+from smeboost_shared.formula.values import Value
 
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.state.cells import Cell, Column
@@ -18,11 +22,21 @@ WRITERS_LEVELS = ("edit", "create")
 """The permission levels that may write records."""
 
 
+HIDDEN_OPTIONS = {"rollup": ("formula",), "button": ("label", "url")}
+"""Options that are ours: the vendor has them somewhere, and its API does not show them."""
+
+
+def _not_connected(_slot: int) -> Value:
+    raise EvaluationError("the field is not connected")
+
+
 @dataclass(slots=True, eq=False)
 class Field:
-    """A field and its column. A field that is computed on reading has a `read`, and nothing in its column.
+    """A field and its column.
 
-    `source` is the field of the linked table that a lookup shows.
+    `read` gives the cells of a field that computes them; only types with a `column` keep anything in `cells`.
+    `source` is the field of the linked table that a lookup or rollup looks at, `inputs` are all fields whose values
+    this one needs. `kind`, `evaluate` and `volatile` (its value depends on the clock) are for formulas over it.
     """
 
     id: str
@@ -35,7 +49,12 @@ class Field:
     read: Callable[[int], Cell] | None = None
     link: LinkEnd | None = None
     source: "Field | None" = None
+    inputs: "tuple[Field, ...]" = ()
+    kind: Kind | None = None
+    evaluate: Callable[[int], Value] = _not_connected
+    volatile: bool = False
     writable: bool = True
+    column: bool = True
 
     def cell(self, slot: int) -> Cell:
         """What the API returns for this field of the record at `slot`; None when it is empty."""
@@ -43,12 +62,29 @@ class Field:
 
     def described(self) -> dict[str, Any]:
         """The field as the Meta API shows it."""
+        shown = self.defined()
+        for key in HIDDEN_OPTIONS.get(self.type, ()):
+            shown.get("options", {}).pop(key, None)
+        if self.type in HIDDEN_OPTIONS and not shown.get("options"):
+            shown.pop("options", None)
+        return shown
+
+    def defined(self) -> dict[str, Any]:
+        """The field with all its options, those that the Meta API does not show too."""
         shown: dict[str, Any] = {"id": self.id, "name": self.name, "type": self.type}
         if self.description:
             shown["description"] = self.description
         if self.options is not None:
             shown["options"] = self.options | ({"choices": list(self.choices.values())} if self.choices else {})
         return shown
+
+
+@dataclass(slots=True, eq=False)
+class Watch:
+    """When each record was changed last, and by whom, as far as the watched fields are concerned."""
+
+    times: list[str] = field(default_factory=list[str])
+    people: list[str | None] = field(default_factory=list[str | None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +125,16 @@ class Table:
     slots: dict[str, int] = field(default_factory=dict[str, int])
     link_ends: list[LinkEnd] = field(default_factory=list[LinkEnd])
     fields_by_key: dict[str, Field] = field(default_factory=dict[str, Field])
+    watches: dict[frozenset[str], Watch] = field(default_factory=lambda: {frozenset[str](): Watch()})
+    """By the ids of the watched fields; none stands for all of them."""
     last_number: int = 0
+
+    def watch(self, field_ids: Iterable[str]) -> Watch:
+        """The watch over these fields; a new one begins with the creation of each record."""
+        key = frozenset(field_ids)
+        if key not in self.watches:
+            self.watches[key] = Watch(list(self.created), [None] * len(self.created))
+        return self.watches[key]
 
     @property
     def primary(self) -> Field:
@@ -120,8 +165,11 @@ class Table:
         self.alive.append(1)
         self.slots[record_id] = slot
         for item in self.fields:
-            if item.read is None or item.link is not None:
+            if item.column:
                 item.cells.append(None)
+        for watch in self.watches.values():
+            watch.times.append(created)
+            watch.people.append(None)
         for end in self.link_ends:
             if end.field_id is None:
                 end.cells.append(None)

@@ -32,15 +32,18 @@ def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
         rows = {"ids": table.ids, "created": table.created, "alive": bytes(table.alive), "last": table.last_number}
         yield f"{table.id}/rows", _encode(rows)
         for field in table.fields:
-            if field.read is None:
+            if field.column and field.link is None:
                 yield f"{table.id}/{field.id}", _encode(field.cells)
+        for watched, watch in table.watches.items():
+            content = {"fields": sorted(watched), "times": watch.times, "people": watch.people}
+            yield f"{table.id}/watch {' '.join(sorted(watched))}", _encode(content)
         for name, end in _ends(table):
             yield name, _encode([_as_slots(end, cell) for cell in end.cells])
 
 
 def _hidden(table: Table) -> dict[str, Any]:
-    """What the Meta API does not show of views."""
-    return {"views": [_view(view) for view in table.views]}
+    """What the Meta API does not show of views and fields."""
+    return {"views": [_view(view) for view in table.views], "fields": [field.defined() for field in table.fields]}
 
 
 def _view(view: View) -> dict[str, Any]:
@@ -79,9 +82,10 @@ def base_from_parts(parts: dict[str, bytes]) -> Base:
         base.hooks = hooks_from_bytes(parts["webhooks"])
     for table in base.tables.values():
         _restore_rows(table, _decode(parts[f"{table.id}/rows"]))
+        _restore_watches(table, parts)
     for table in base.tables.values():
         for field in table.fields:
-            if field.read is None:
+            if field.column and field.link is None:
                 field.cells[:] = _shared(_decode(parts[f"{table.id}/{field.id}"]))
         for name, end in _ends(table):
             end.cells[:] = _linked(end, _decode(parts[name]))
@@ -89,11 +93,20 @@ def base_from_parts(parts: dict[str, bytes]) -> Base:
 
 
 def _restore_rows(table: Table, rows: dict[str, Any]) -> None:
-    table.ids = rows["ids"]
+    """In place: readers of fields have been connected to these lists."""
+    table.ids[:] = rows["ids"]
     table.created[:] = _shared(rows["created"])
     table.alive = bytearray(rows["alive"])
     table.last_number = rows["last"]
-    table.slots = {record_id: slot for slot, record_id in enumerate(table.ids)}
+    table.slots.update((record_id, slot) for slot, record_id in enumerate(table.ids))
+
+
+def _restore_watches(table: Table, parts: dict[str, bytes]) -> None:
+    for name, content in parts.items():
+        if name.startswith(f"{table.id}/watch "):
+            kept: dict[str, Any] = _decode(content)
+            watch = table.watch(kept["fields"])
+            watch.times[:], watch.people[:] = _shared(kept["times"]), _shared(kept["people"])
 
 
 def _shared(cells: list[Any]) -> Column:

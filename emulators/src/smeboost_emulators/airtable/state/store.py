@@ -22,7 +22,7 @@ from smeboost_emulators.airtable.state.snapshot import base_from_parts, base_to_
 
 log = get_logger("airtable-emulator")
 FILE_NAME = "airtable.sqlite3"
-FORMAT = "1"
+FORMAT = "2"
 JOURNAL_ROWS_MAX = 20_000
 """Requests in the journal after which the whole state is written anew."""
 
@@ -64,7 +64,9 @@ class Store:
         self._database.execute("insert or ignore into setting values ('format', ?)", (FORMAT,))
         (form,) = self._database.execute("select value from setting where name = 'format'").fetchone()
         if form != FORMAT:
-            raise sqlite3.DatabaseError(f"it has format {form}, this version reads {FORMAT}")
+            raise sqlite3.DatabaseError(
+                f"it has format {form}, this version reads {FORMAT}; begin anew in another directory"
+            )
 
     def load(self) -> State:
         """The state as it was after the last acknowledged request."""

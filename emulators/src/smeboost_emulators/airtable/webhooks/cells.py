@@ -7,10 +7,10 @@ https://airtable.com/developers/web/api/field-model: selects are `{id, name, col
 from collections.abc import Callable
 from typing import Any
 
-from smeboost_emulators.airtable.records.ordering import shown
 from smeboost_emulators.airtable.shapes import list_of, object_of
 from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.schema import Field, Table
+from smeboost_emulators.airtable.state.texts import shown
 
 _Render = Callable[[Table, Field, Cell], Any]
 
