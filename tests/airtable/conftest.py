@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx2
 import pytest
 from fastmcp import Client, FastMCP
 from smeboost_airtable.server import create_server
@@ -41,6 +42,8 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes | None = None
     fate: Literal["answer", "hang", "cut", "drip"] = "answer"
+    after: asyncio.Event | None = None
+    """Answered when this is set."""
 
     def encoded(self) -> bytes:
         body = json.dumps(self.payload).encode() if self.raw is None else self.raw
@@ -82,6 +85,8 @@ class Wire:
                     await self._drip(writer)
                 if reply.fate != "answer":
                     return
+                if reply.after:
+                    await reply.after.wait()
                 writer.write(reply.encoded())
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -174,3 +179,28 @@ def call() -> Callable[..., Awaitable[dict]]:
         return result.structured_content
 
     return run
+
+
+@pytest.fixture
+def way_to(wire: Callable[..., Awaitable[Wire]]) -> Callable[..., Awaitable[Wire]]:
+    """A way to a real endpoint that loses what a test says: `asks` or `answers` are functions of a request.
+
+    A lost question never arrives; of a lost answer the endpoint knows nothing.
+    """
+
+    async def start(url: str, *, loses_ask: Callable[[Seen], bool], loses_answer: Callable[[Seen], bool]) -> Wire:
+        def answer(seen: Seen) -> dict:
+            if loses_ask(seen):
+                return {"fate": "cut"}
+            target = f"{url}{seen.path}" + (f"?{urlencode(seen.query, doseq=True)}" if seen.query else "")
+            reply = httpx2.request(
+                seen.method,
+                target,
+                headers={"Authorization": seen.headers["authorization"]},
+                json=seen.body if seen.method != "GET" and seen.body else None,
+            )
+            return {"fate": "cut"} if loses_answer(seen) else {"status": reply.status_code, "raw": reply.content}
+
+        return await wire(answer=answer)
+
+    return start

@@ -313,7 +313,8 @@ class Ready(Response):
 
 def _written(body: bytes, outcome: dict[str, Any], status: int) -> Response:
     """207 when some records were not, or perhaps not, written; the body says which."""
-    return _json(body, 207 if outcome.get("failed") or outcome.get("unknown") else status)
+    incomplete = any(outcome.get(part) for part in ("failed", "unknown", "probable"))
+    return _json(body, 207 if incomplete else status)
 
 
 def _json(body: bytes, status: int = 200) -> Response:

@@ -137,7 +137,7 @@ class BulkWrites:
             failure = BulkFailure(first=first, last=last, error=_placed(answer.body(), first))
             concerns_batch = isinstance(answer, InvalidInput | VendorRejected)
             return BulkResult(failed=[failure]), None if concerns_batch else answer
-        return _written(msgspec.json.decode(answer.body)), None
+        return _written(msgspec.json.decode(answer.body), first), None
 
     async def _patiently(self, call: Call, run: Run, number: int) -> Answer | SmeBoostError:
         """The answer, or the error with which we give up; those of `run` itself are raised."""
@@ -156,10 +156,18 @@ class BulkWrites:
             wait = min(wait * 2, WAIT_SECONDS_MAX)
 
 
-def _written(answer: dict[str, Any]) -> BulkResult:
+def _written(answer: dict[str, Any], first: int) -> BulkResult:
+    """What became of a batch of which something was written; of a probable record nobody can be sure."""
     ids = [record["id"] for record in answer["records"]]
+    failures = [(failure["index"] + first, ErrorBody.model_validate(failure["error"])) for failure in answer["failed"]]
+    unsure = [*answer["unknown"], *(each["index"] for each in answer.get("probable", []))]
     return BulkResult(
-        written=len(ids), record_ids=ids, created=answer.get("created", []), updated=answer.get("updated", [])
+        written=len(ids),
+        record_ids=ids,
+        created=answer.get("created", []),
+        updated=answer.get("updated", []),
+        failed=[BulkFailure(first=place, last=place, error=_placed(error, first)) for place, error in failures],
+        unknown=sorted(item + first for item in unsure),
     )
 
 

@@ -44,6 +44,8 @@ from smeboost_airtable.transport import Request, Transport
 
 BATCH_RECORDS_MAX = 10
 """Airtable's limit for one write or delete."""
+PAGE_RECORDS_MAX = 100
+"""Airtable's limit for one page."""
 BASE_PAGES_MAX = 50
 """A page of bases has 1,000."""
 RETRY_SECONDS = 1.0

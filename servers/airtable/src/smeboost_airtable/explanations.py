@@ -7,14 +7,17 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from smeboost_shared.errors import FieldProblem, NotFound, SmeBoostError
+from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound, SmeBoostError
 
-from smeboost_airtable.misfits import misfit
-from smeboost_airtable.models import Base, Table, TableField
+from smeboost_airtable.blame import WRONG_VALUES, RecordsRefused, blame, misfits
+from smeboost_airtable.checks import choices
+from smeboost_airtable.models import Base, Table
 from smeboost_airtable.places import Nowhere, Places
 from smeboost_airtable.refusals import Refusal, error_for, token_diagnosis
 from smeboost_airtable.schema import FRESH_SECONDS, SchemaMemory, did_you_mean, find_table
 from smeboost_airtable.transport import Request
+
+PROBLEMS_MAX = 20
 
 Found = TypeVar("Found")
 
@@ -30,6 +33,11 @@ class Operation:
     record_id: str | None = None
     places: Places = field(default_factory=Nowhere)
 
+    @property
+    def is_typecast(self) -> bool:
+        """Whether Airtable may make other values of those given."""
+        return bool((self.request.body or {}).get("typecast"))
+
 
 async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory, token: str) -> SmeBoostError:
     """The error of ours for `refusal`, with the fix where we can tell it."""
@@ -38,8 +46,8 @@ async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory
         error.hint = token_diagnosis(token)
     elif refusal.may_mean_missing and operation.base_id:
         return await _missing(operation, memory) or error
-    elif refusal.status == 422 and operation.table_id and (refusal.names or refusal.type in WRONG_VALUES):
-        await _refine(error, refusal, operation, memory)
+    elif refusal.status == 422 and operation.table_id:
+        return await _about_records(error, refusal, operation, memory)
     return error
 
 
@@ -78,47 +86,45 @@ async def _missing(operation: Operation, memory: SchemaMemory) -> SmeBoostError 
     return None
 
 
-WRONG_VALUES = frozenset({"INVALID_VALUE_FOR_COLUMN", "VALUE_IS_NOT_ARRAY_OF_RECORD_IDS"})
-"""A value of the wrong kind; the second names no field."""
+async def _about_records(
+    error: SmeBoostError, refusal: Refusal, operation: Operation, memory: SchemaMemory
+) -> SmeBoostError:
+    """`error` with what the schema of the table tells about it; of a write also which records it is about."""
+    table: Table | None = None
+    if refusal.names or refusal.type in WRONG_VALUES:
+        tables = await _if_readable(memory.tables(operation.base_id, not_older_than_seconds=FRESH_SECONDS))
+        table = find_table(tables or [], operation.table_id or "")
+    if table:
+        _refine(error, refusal, operation, table)
+    if not operation.request.writes or not isinstance(error, InvalidInput):
+        return error
+    refused = RecordsRefused(error.message, hint=error.hint, errors=error.errors)
+    refused.blame = blame(refusal, operation.places, table, typecast=operation.is_typecast)
+    return refused
 
 
-async def _refine(error: SmeBoostError, refusal: Refusal, operation: Operation, memory: SchemaMemory) -> None:
+def _refine(error: SmeBoostError, refusal: Refusal, operation: Operation, table: Table) -> None:
     """Add what the schema of the table tells about the names in a refusal."""
-    tables = await _if_readable(memory.tables(operation.base_id, not_older_than_seconds=FRESH_SECONDS))
-    table = find_table(tables or [], operation.table_id or "")
-    if table is None:
-        return
     if refusal.type in ("UNKNOWN_FIELD_NAME", "INVALID_FILTER_BY_FORMULA"):
         error.hint = _closest(refusal, [each.name for each in table.fields], "list_tables shows the table's fields.")
     elif refusal.type in ("VIEW_NAME_NOT_FOUND", "VIEW_ID_NOT_FOUND"):
         error.hint = _closest(refusal, [view.name for view in table.views], "list_tables shows the table's views.")
     elif refusal.type == "INVALID_MULTIPLE_CHOICE_OPTIONS":
-        choices = [name for each in table.fields for name in _choices(each)]
-        error.hint = f"{_closest(refusal, choices, '')} Set typecast to true to add a choice.".strip()
-    elif refusal.type in WRONG_VALUES and not (operation.request.body or {}).get("typecast"):
-        error.errors = _misfits(refusal, operation.places, table) or error.errors
+        known = [name for each in table.fields for name in choices(each)]
+        error.hint = f"{_closest(refusal, known, '')} Set typecast to true to add a choice.".strip()
+    elif refusal.type in WRONG_VALUES and not operation.is_typecast:
+        found = misfits(operation.places.cells(), table, typecast=False)
+        named = {name for name in refusal.names for name in (name, _id_of(name, table))}
+        right = [FieldProblem(field=cell.place, message=said) for cell, said in found if not named or cell.key in named]
+        error.errors = right[:PROBLEMS_MAX] or error.errors
+
+
+def _id_of(name: str, table: Table) -> str:
+    return next((field.id for field in table.fields if field.name == name), name)
 
 
 def _closest(refusal: Refusal, names: list[str], otherwise: str) -> str:
     return " ".join(filter(None, (did_you_mean(name, names) for name in refusal.names))) or otherwise
-
-
-def _choices(select: TableField) -> list[str]:
-    choices = (select.options or {}).get("choices")
-    found = choices if isinstance(choices, list) else []
-    return [str(choice["name"]) for choice in found if isinstance(choice, dict) and "name" in choice]
-
-
-def _misfits(refusal: Refusal, places: Places, table: Table) -> list[FieldProblem]:
-    """The cells that cannot be right: of the refused field in several records, or of any when none was named."""
-    return [
-        FieldProblem(field=place, message=f"{each.name!r} ({each.type}) takes {takes}")
-        for each in table.fields
-        if not refusal.names or each.name in refusal.names
-        for key in (each.name, each.id)
-        for place, value in places.cells(key)
-        if (takes := misfit(each.type, value))
-    ]
 
 
 def _base_hint(base_id: str, bases: list[Base]) -> str:

@@ -32,6 +32,10 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
+def _is_nothing(value: list[object]) -> bool:
+    return not value
+
+
 class Base(Answer):
     """A base the token may use; `permission_level` is none, read, comment, edit or create."""
 
@@ -157,11 +161,22 @@ class Failure(BaseModel):
         return error.model_dump(mode="json", exclude_none=True)
 
 
+class Probable(BaseModel):
+    """An item that got no answer; record `id` was made since then with exactly these values."""
+
+    index: int
+    id: str
+
+
 class Outcome(BaseModel):
-    """`failed` were surely not written; `unknown` (places in the call) may have been: look before repeating."""
+    """`failed` were surely not written; `unknown` (places in the call) may have been: look before repeating.
+
+    `probable` is there when it has something to say.
+    """
 
     failed: list[Failure] = []
     unknown: list[int] = []
+    probable: list[Probable] = Field([], exclude_if=_is_nothing)
 
 
 class WriteOutcome(Outcome):

@@ -1,7 +1,7 @@
-"""Where in our caller's arguments something stands that Airtable complains about.
+"""Where in our caller's arguments something stands that Airtable complains about, and which items it is about.
 
 Airtable names a field, a choice or a record; the caller needs the argument: `fields.2`, `records.12.fields.Amount`.
-Counting starts at 0 and goes through the whole call, not through a batch of it.
+Counting starts at 0 and goes through the whole call, not through what was sent of it in one request.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,16 @@ PLACES_MAX = 3
 """More than these are given as a range."""
 
 
+@dataclass(frozen=True)
+class Cell:
+    """A value of ours: of item number `item`, for the field called `key`, at `place` in the arguments."""
+
+    item: int
+    key: str
+    place: str
+    value: JsonValue
+
+
 class Places(Protocol):
     """The arguments of one request."""
 
@@ -23,8 +33,12 @@ class Places(Protocol):
         """Where `name` stands; with an empty name, or one that is not there, the argument as a whole."""
         ...
 
-    def cells(self, field: str) -> list[tuple[str, JsonValue]]:
-        """The values given for a field, each with its place."""
+    def cells(self) -> list[Cell]:
+        """All values given for fields."""
+        ...
+
+    def items_with_id(self, record_id: str) -> list[int]:
+        """The items that are this record, or link to it."""
         ...
 
 
@@ -36,8 +50,12 @@ class Nowhere:
         """See `Places.of`."""
         return []
 
-    def cells(self, field: str) -> list[tuple[str, JsonValue]]:
+    def cells(self) -> list[Cell]:
         """See `Places.cells`."""
+        return []
+
+    def items_with_id(self, record_id: str) -> list[int]:
+        """See `Places.items_with_id`."""
         return []
 
 
@@ -56,49 +74,65 @@ class InQuery(Nowhere):
 
 @dataclass(frozen=True)
 class InIds(Nowhere):
-    """A batch of record ids, of which the first is number `first` of the call."""
+    """Some record ids of the call: those with the numbers `items`."""
 
     record_ids: Sequence[str]
-    first: int
+    items: Sequence[int]
 
     def of(self, name: str) -> list[str]:
         """See `Places.of`."""
-        found = [f"record_ids.{index}" for index, known in enumerate(self.record_ids, self.first) if known == name]
-        return found or [f"record_ids.{_range(self.first, len(self.record_ids))}"]
+        found = [f"record_ids.{item}" for item in self.items_with_id(name)]
+        return found or [f"record_ids.{_range(self.items)}"]
+
+    def items_with_id(self, record_id: str) -> list[int]:
+        """See `Places.items_with_id`."""
+        return [item for item, known in zip(self.items, self.record_ids, strict=True) if known == record_id]
 
 
 @dataclass(frozen=True)
 class InRecords:
-    """A batch of records, of which the first is number `first` of the call."""
+    """Some records of the call: those with the numbers `items`."""
 
     records: Sequence[FieldValues]
-    first: int
+    items: Sequence[int]
     record_ids: Sequence[str] = ()
     merge_on: Sequence[str] = ()
 
     def of(self, name: str) -> list[str]:
         """See `Places.of`."""
-        by_id = [f"records.{index}.id" for index, known in enumerate(self.record_ids, self.first) if known == name]
+        by_id = [
+            f"records.{item}.id" for item, known in zip(self.items, self.record_ids, strict=False) if known == name
+        ]
         by_merge = [f"merge_on.{index}" for index, field in enumerate(self.merge_on) if field == name]
         return by_id or by_merge or self._in_fields(name)
 
-    def cells(self, field: str) -> list[tuple[str, JsonValue]]:
+    def cells(self) -> list[Cell]:
         """See `Places.cells`."""
-        records = enumerate(self.records, self.first)
-        return [(f"records.{index}.fields.{field}", fields[field]) for index, fields in records if field in fields]
+        return [
+            Cell(item, key, f"records.{item}.fields.{key}", value)
+            for item, fields in zip(self.items, self.records, strict=True)
+            for key, value in fields.items()
+        ]
+
+    def items_with_id(self, record_id: str) -> list[int]:
+        """See `Places.items_with_id`."""
+        itself = [item for item, known in zip(self.items, self.record_ids, strict=False) if known == record_id]
+        return itself or [
+            cell.item for cell in self.cells() if isinstance(cell.value, list) and record_id in cell.value
+        ]
 
     def _in_fields(self, name: str) -> list[str]:
-        found = [
-            (index, key)
-            for index, fields in enumerate(self.records, self.first)
-            for key, value in fields.items()
-            if name and (name in (key, value) or (isinstance(value, list) and name in value))
-        ]
+        found = [cell for cell in self.cells() if name and (name == cell.key or mentions(cell.value, name))]
         if 0 < len(found) <= PLACES_MAX:
-            return [f"records.{index}.fields.{key}" for index, key in found]
-        which = f"records.{_range(self.first, len(self.records))}"
-        return [f"{which}.fields.{key}" for key in sorted({key for _, key in found})] or [which]
+            return [cell.place for cell in found]
+        which = f"records.{_range(self.items)}"
+        return [f"{which}.fields.{key}" for key in sorted({cell.key for cell in found})] or [which]
 
 
-def _range(first: int, count: int) -> str:
-    return f"{first}" if count == 1 else f"{first}-{first + count - 1}"
+def mentions(value: JsonValue, name: str) -> bool:
+    """Whether a value is that text, or a list with it."""
+    return value == name or (isinstance(value, list) and name in value)
+
+
+def _range(items: Sequence[int]) -> str:
+    return f"{items[0]}" if len(items) == 1 else f"{items[0]}-{items[-1]}"

@@ -2,8 +2,7 @@
 
 Rules of this room:
 
-- What the caller typed stands only inside a string literal: backslashes, quotes and line breaks are escaped.
-- Fields are named by id, so no field name can break the formula.
+- What the caller typed stands only inside a string literal (`formulas`).
 - A computed cell that holds an error must not hide its record, so computed fields are guarded with ISERROR.
 """
 
@@ -11,6 +10,7 @@ import re
 
 from smeboost_shared.errors import FieldProblem, InvalidInput
 
+from smeboost_airtable.formulas import cell, text_literal
 from smeboost_airtable.models import Table, TableField
 
 _TEXT_TYPES = frozenset(
@@ -31,7 +31,6 @@ _TEXT_TYPES = frozenset(
     }
 )
 _COMPUTED_TYPES = frozenset({"formula", "rollup", "multipleLookupValues"})
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # A string, a field reference, or a parenthesis: what decides whether a formula ends where it should.
 _FORMULA_PARTS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{(?:[^}\\]|\\.)*\}|[()'"{}]""", re.DOTALL)
 
@@ -44,7 +43,7 @@ def search_formula(search: str, table: Table) -> str:
     """
     if not search.strip():
         raise _invalid("search", "has no text")
-    needle = f"LOWER({string_literal(search.strip())})"
+    needle = f"LOWER({text_literal(search.strip())})"
     found = [f"FIND({needle}, LOWER({_text_of(field)}))" for field in table.fields if _is_text(field)]
     if not found:
         raise _invalid("search", f"table {table.name!r} has no text field to search in; use formula")
@@ -68,11 +67,6 @@ def both(formula: str, search: str) -> str:
     raise _invalid("formula", "has a quote, brace or parenthesis without its partner")
 
 
-def string_literal(text: str) -> str:
-    """`text` as a string of the formula language."""
-    return '"' + "".join(_ESCAPES.get(character, character) for character in text) + '"'
-
-
 def _is_text(field: TableField) -> bool:
     return field.type in _TEXT_TYPES or _is_computed_text(field)
 
@@ -85,8 +79,8 @@ def _is_computed_text(field: TableField) -> bool:
 
 
 def _text_of(field: TableField) -> str:
-    text = f'{{{field.id}}} & ""'
-    return f'IF(ISERROR({{{field.id}}}), "", {text})' if field.type in _COMPUTED_TYPES else text
+    text = f'{cell(field)} & ""'
+    return f'IF(ISERROR({cell(field)}), "", {text})' if field.type in _COMPUTED_TYPES else text
 
 
 def _invalid(field: str, message: str) -> InvalidInput:

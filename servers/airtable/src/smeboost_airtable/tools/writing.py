@@ -12,17 +12,8 @@ from smeboost_shared.toolkit import CREATE, DELETE, UPDATE
 from smeboost_airtable.arguments import BaseId, TableId, Typecast
 from smeboost_airtable.batches import ReportProgress, check_size, check_unique, write_in_batches
 from smeboost_airtable.client import AirtableClient, check_record_id
-from smeboost_airtable.models import (
-    DeleteOutcome,
-    FieldValues,
-    NewRecord,
-    Record,
-    RecordChange,
-    UpsertAnswer,
-    UpsertOutcome,
-    WriteOutcome,
-)
-from smeboost_airtable.places import InIds, InRecords
+from smeboost_airtable.models import DeleteOutcome, NewRecord, RecordChange, UpsertOutcome, WriteOutcome
+from smeboost_airtable.writes import Creates, Deletes, Updates, Upserts
 
 MERGE_FIELDS_MAX = 3
 """Airtable's limit."""
@@ -45,16 +36,12 @@ def _offer_create(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
     async def create_records(
         *, base_id: BaseId, table_id: TableId, records: NewRecords, ctx: Context, typecast: Typecast = False
     ) -> WriteOutcome:
-        """Create records, in batches of 10 that succeed or fail as a whole."""
+        """Create records; a bad one fails alone."""
         check_size("records", len(records), limit)
-
-        async def write(batch: Sequence[FieldValues], first: int) -> list[Record]:
-            places = InRecords(batch, first)
-            return await client.create_records(base_id, table_id, batch, typecast=typecast, places=places)
-
-        done = await write_in_batches([record.fields for record in records], write, _progress(ctx))
-        written = [record for answer in done.answers for record in answer]
-        return WriteOutcome(records=written, failed=done.failed, unknown=done.unknown)
+        new = [record.fields for record in records]
+        write = Creates(client=client, base_id=base_id, table_id=table_id, records=new, typecast=typecast)
+        done = await write_in_batches(write, _progress(ctx))
+        return WriteOutcome(records=done.written, failed=done.failed, unknown=done.unknown, probable=done.probable)
 
 
 def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
@@ -68,21 +55,16 @@ def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         replace: Annotated[bool, Field(description="Also clear every field that is not given")] = False,
         typecast: Typecast = False,
     ) -> WriteOutcome:
-        """Change the given fields of records, in batches of 10 that succeed or fail as a whole."""
+        """Change the given fields of records; a bad one fails alone."""
         check_size("records", len(records), limit)
         for index, record in enumerate(records):
             check_record_id(record.id, f"records.{index}.id")
         check_unique("records.{}.id", [record.id for record in records])
-
-        async def write(batch: Sequence[RecordChange], first: int) -> list[Record]:
-            places = InRecords([record.fields for record in batch], first, [record.id for record in batch])
-            return await client.update_records(
-                base_id, table_id, batch, replace=replace, typecast=typecast, places=places
-            )
-
-        done = await write_in_batches(records, write, _progress(ctx))
-        written = [record for answer in done.answers for record in answer]
-        return WriteOutcome(records=written, failed=done.failed, unknown=done.unknown)
+        write = Updates(
+            client=client, base_id=base_id, table_id=table_id, records=records, replace=replace, typecast=typecast
+        )
+        done = await write_in_batches(write, _progress(ctx))
+        return WriteOutcome(records=done.written, failed=done.failed, unknown=done.unknown, probable=done.probable)
 
 
 def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
@@ -99,23 +81,21 @@ def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         ctx: Context,
         typecast: Typecast = False,
     ) -> UpsertOutcome:
-        """Update the records that match on merge_on and create the others, in batches of 10."""
+        """Update the records that match on merge_on and create the others; a bad one fails alone."""
         check_size("records", len(records), limit)
         check_merge_values(records, merge_on)
-
-        async def write(batch: Sequence[FieldValues], first: int) -> UpsertAnswer:
-            places = InRecords(batch, first, merge_on=merge_on)
-            return await client.upsert_records(
-                base_id, table_id, batch, merge_on=merge_on, typecast=typecast, places=places
-            )
-
-        done = await write_in_batches([record.fields for record in records], write, _progress(ctx))
+        new = [record.fields for record in records]
+        write = Upserts(
+            client=client, base_id=base_id, table_id=table_id, records=new, merge_on=merge_on, typecast=typecast
+        )
+        done = await write_in_batches(write, _progress(ctx))
         return UpsertOutcome(
-            records=[record for answer in done.answers for record in answer.records],
-            created=[record_id for answer in done.answers for record_id in answer.created],
-            updated=[record_id for answer in done.answers for record_id in answer.updated],
+            records=[each.record for each in done.written],
+            created=[each.record.id for each in done.written if each.is_new],
+            updated=[each.record.id for each in done.written if not each.is_new],
             failed=done.failed,
             unknown=done.unknown,
+            probable=done.probable,
         )
 
 
@@ -128,18 +108,14 @@ def _offer_delete(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         record_ids: Annotated[list[str], Field(min_length=1)],
         ctx: Context,
     ) -> DeleteOutcome:
-        """Delete records for good, in batches of 10 that succeed or fail as a whole."""
+        """Delete records for good; one that is not there fails alone."""
         check_size("record_ids", len(record_ids), limit)
         for index, record_id in enumerate(record_ids):
             check_record_id(record_id, f"record_ids.{index}")
         check_unique("record_ids.{}", record_ids)
-
-        async def write(batch: Sequence[str], first: int) -> list[str]:
-            return await client.delete_records(base_id, table_id, batch, places=InIds(batch, first))
-
-        done = await write_in_batches(record_ids, write, _progress(ctx))
-        deleted = [record_id for answer in done.answers for record_id in answer]
-        return DeleteOutcome(deleted=deleted, failed=done.failed, unknown=done.unknown)
+        write = Deletes(client=client, base_id=base_id, table_id=table_id, record_ids=record_ids)
+        done = await write_in_batches(write, _progress(ctx))
+        return DeleteOutcome(deleted=done.written, failed=done.failed, unknown=done.unknown, probable=done.probable)
 
 
 def check_merge_values(records: Sequence[NewRecord], merge_on: Sequence[str]) -> None:
