@@ -150,6 +150,7 @@ def _environment(redis_url: str, airtable: int) -> dict[str, str]:
         "AIRTABLE_API_KEY": "pat",
         "AIRTABLE_ENDPOINT_URL": f"http://127.0.0.1:{airtable}",
         "AIRTABLE_REQUESTS_PER_SECOND": "10000",
+        "AIRTABLE_TOKEN_REQUESTS_PER_SECOND": "10000",
         # Nobody logs in here: the session is made below.
         "SUPABASE_URL": "http://127.0.0.1:9",
         "SUPABASE_KEY": "unused",

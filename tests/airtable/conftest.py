@@ -142,6 +142,7 @@ def make_server() -> Callable[..., FastMCP]:
 
     def make(url: str, **settings: object) -> FastMCP:
         quick = {"api_key": TOKEN, "requests_per_second": 1000, "pause_seconds": 30, "read_timeout_seconds": 5}
+        quick["token_requests_per_second"] = 1000
         return create_server(load(AirtableSettings, **(quick | {"endpoint_url": url} | settings)))
 
     return make

@@ -133,14 +133,17 @@ async def test_long_pause_fails_at_once_and_stops_that_base_only(wire, connect, 
     assert len(airtable.seen) == 2
 
 
-async def test_spent_quota_is_told_apart_and_neither_repeated_nor_paused(wire, connect, call):
+async def test_spent_quota_is_told_apart_and_not_asked_for_again_this_month(wire, connect, call):
     airtable = await wire(refusal(429, "PUBLIC_API_BILLING_LIMIT_EXCEEDED", "limit"), PAGE)
     async with connect(airtable.url) as client:
         answer = await call(client, "list_records")
         assert len(airtable.seen) == 1
         again = await call(client, "list_records")
+        assert len(airtable.seen) == 1
+        other = await call(client, "list_records", base_id="app" + "C" * 14)
     assert (answer["error"]["code"], answer["error"]["retryable"]) == ("quota_exhausted", False)
-    assert again["records"]
+    assert again == answer
+    assert other["records"]
 
 
 async def test_read_is_repeated_once_after_a_503(wire, connect, call):

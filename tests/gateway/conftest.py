@@ -72,6 +72,9 @@ class Gateway:
 StartGateway = Callable[..., Awaitable[Gateway]]
 
 
+UNHURRIED = {"requests_per_second": 1000, "token_requests_per_second": 1000}
+
+
 @pytest.fixture(scope="session")
 def people(new_database: Callable[[], str], start_supabase_backend: StartBackend) -> Iterator[SupabaseBackend]:
     """A Supabase with our schema, and admin@, editor@, viewer@ and outsider@example.com (no membership)."""
@@ -109,7 +112,7 @@ def make_settings(people: SupabaseBackend, bedrock_emulator: BedrockEmulator, va
     def make(emulator: AirtableEmulator, **options: Any) -> GatewaySettings:
         key, url = emulator.token, emulator.url
         servers = {
-            "airtable": load(AirtableSettings, api_key=key, endpoint_url=url, requests_per_second=1000),
+            "airtable": load(AirtableSettings, api_key=key, endpoint_url=url, **UNHURRIED),
             "supabase": load(SupabaseSettings, url=people.url, key=people.anon_key),
             "redis": load(RedisSettings, url=valkey_url, key_prefix=f"{uuid4().hex}:"),
             "bedrock": load(BedrockSettings, region="us-east-1", runtime_url=bedrock_emulator.url),

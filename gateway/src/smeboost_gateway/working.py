@@ -47,7 +47,7 @@ async def _until_signal(settings: GatewaySettings, job_settings: JobSettings) ->
 
 async def work(settings: GatewaySettings, job_settings: JobSettings, stop: asyncio.Event) -> None:
     """Take jobs until `stop` is set; those that run then are given back, to be taken up again."""
-    store, tools = RedisClient(settings.redis), Tools(_impatient(settings))
+    store, tools = RedisClient(settings.redis), Tools(_in_background(settings))
     path = call_path(tools, store, settings, Metrics())
     # The servers live as long as the app that shows them; this one is never served.
     servers = aggregate(tools, path).http_app()
@@ -59,10 +59,14 @@ async def work(settings: GatewaySettings, job_settings: JobSettings, stop: async
         await Worker(job_settings, jobs, BulkWrites(path).handlers()).run(stop)
 
 
-def _impatient(settings: GatewaySettings) -> GatewaySettings:
-    """Long waits belong to the job, which can be left there; inside a call nobody knows what is under way."""
+def _in_background(settings: GatewaySettings) -> GatewaySettings:
+    """Nobody waits for a single call of a job, so people go first.
+
+    Long waits belong to the job, which can be left there; inside a call nobody knows what is under way.
+    """
     airtable = settings.airtable
     if airtable is None:
         return settings
     wait = min(airtable.wait_seconds_max, TURN_SECONDS_MAX)
-    return settings.model_copy(update={"airtable": airtable.model_copy(update={"wait_seconds_max": wait})})
+    changes = {"wait_seconds_max": wait, "priority": "background"}
+    return settings.model_copy(update={"airtable": airtable.model_copy(update=changes)})

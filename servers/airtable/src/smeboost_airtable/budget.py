@@ -1,130 +1,141 @@
-"""How often we may ask Airtable: 5 requests a second for a base, and 30 s of silence after a 429.
+"""How often we may ask Airtable: 5 requests a second for a base, 50 for a token, so many calls a month.
 
-Rules of this room (Airtable's "Rate limits" page):
+Rules of this room (Airtable's "Rate limits" page; what it does not say is marked as in our notes: [O] seen by users,
+[I] inferred):
 
-- Turns of a base are given in the order of asking, never more than the rate in any second.
-- Nobody waits longer than a named limit: who would have to is told at once how long it takes.
-- A pause stops the whole base, also those already waiting.
-
-`RequestBudget` is narrow on purpose: processes that share a base can share a budget behind it.
+- A turn takes from the base's second and from the token's second at once. How turns are given, and who goes first, is
+  in `smeboost_shared.pacing`.
+- A 429 stops the whole base for as long as it says, or for 30 s, in every process that shares the budget.
+- The 429 of a spent month stops the base's data calls until the next month (UTC [I]) begins, or until somebody says
+  that there are calls again. Calls to the Meta API went on in such a month [O], so they do here.
+- Every call is counted, by token, month and base. The free plan has 1,000 a month [O], Team 100,000 [I].
 """
 
-import asyncio
 import math
-import time
-from collections import OrderedDict, deque
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
-from smeboost_shared.errors import RateLimited
+from smeboost_shared.errors import RateLimited, SmeBoostError
+from smeboost_shared.logs import get_logger
+from smeboost_shared.pacing.asks import Ask, Ledger, Limit, Refused, Tally
+from smeboost_shared.pacing.clock import Clock
+from smeboost_shared.pacing.ledger import InProcessLedger
+from smeboost_shared.pacing.pacer import Pacer, Turn
+from smeboost_shared.pacing.priority import Priority, current_priority
 
-JITTER_SECONDS = 0.1
-"""Added to each window: requests of an early burst may arrive late and those of the next one early."""
-BASES_REMEMBERED_MAX = 1_000
+from smeboost_airtable.quota import Names, Usage, lines_of, month_ends, usage_of
+from smeboost_airtable.refusals import Refusal, quota_exhausted
+from smeboost_airtable.settings import AirtableSettings
+from smeboost_airtable.transport import Request
+
+log = get_logger("airtable.budget")
+WARN_AT = 0.8
+"""Of the month's calls."""
 
 
-class RequestBudget(Protocol):
-    """Gives turns to ask, base by base."""
+def utc_now() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
 
-    async def wait_turn(self, base_id: str) -> None:
-        """Return when one request to the base may be sent.
+
+class RequestBudget:
+    """Turns for one token."""
+
+    def __init__(
+        self,
+        settings: AirtableSettings,
+        ledger: Ledger | None = None,
+        *,
+        clock: Clock | None = None,
+        today: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Without a ledger, turns are shared with nobody."""
+        self._settings = settings
+        self._ledger = ledger or InProcessLedger(clock)
+        self._pacer = Pacer(self._ledger, clock)
+        self._today = today
+        self._names = Names(settings)
+        self._warned = ""
+
+    @asynccontextmanager
+    async def turn(self, base_id: str, request: Request) -> AsyncGenerator[Turn]:
+        """Send the request inside; a 429 that is raised there stops the base.
 
         Raises:
             RateLimited: the turn would come later than the longest wait; says when to try again.
+            QuotaExhausted: the base's month is spent.
         """
-        ...
-
-    async def pause(self, base_id: str, seconds: float) -> None:
-        """Give no turn of this base for so long."""
-        ...
-
-
-class Clock(Protocol):
-    """Where the time comes from; tests bring their own."""
-
-    def now(self) -> float: ...
-
-    async def sleep(self, seconds: float) -> None: ...
-
-
-class MonotonicClock:
-    """The clock of this machine."""
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-@dataclass
-class _Lane:
-    """The turns of one base."""
-
-    given: deque[float]
-    paused_until: float = -math.inf
-    waiting: int = 0
-    # asyncio's lock wakes its waiters in the order they came: this is the queue.
-    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class InProcessBudget:
-    """A budget for the callers in this process. Belongs to one event loop."""
-
-    def __init__(self, *, requests_per_second: float, wait_seconds_max: float, clock: Clock | None = None) -> None:
-        self._turns_per_window = max(1, math.floor(requests_per_second))
-        self._window_seconds = self._turns_per_window / requests_per_second + JITTER_SECONDS
-        self._wait_seconds_max = wait_seconds_max
-        self._clock = clock or MonotonicClock()
-        self._lanes: OrderedDict[str, _Lane] = OrderedDict()
-
-    async def wait_turn(self, base_id: str) -> None:
-        """See `RequestBudget.wait_turn`."""
-        lane = self._lane(base_id)
-        deadline = self._clock.now() + self._wait_seconds_max
-        self._check(lane, deadline, ahead=lane.waiting)
-        lane.waiting += 1
+        turn = await self._pacer.turn(self._ask(base_id, request), patience_seconds=self._settings.wait_seconds_max)
+        if isinstance(turn, Refused):
+            raise self._refused(turn)
+        self._warn_once(turn.tallied)
         try:
-            async with lane.queue:
-                while (wait := self._turn_at(lane) - self._clock.now()) > 0:
-                    self._check(lane, deadline, ahead=0)
-                    await self._clock.sleep(wait)
-                lane.given.append(self._clock.now())
-        finally:
-            lane.waiting -= 1
+            yield turn
+        except Refusal as refusal:
+            await self._heed(refusal, base_id)
+            await self._pacer.done(turn)
+            raise
+        await self._pacer.done(turn)
 
-    async def pause(self, base_id: str, seconds: float) -> None:
-        """See `RequestBudget.pause`."""
-        lane = self._lane(base_id)
-        lane.paused_until = max(lane.paused_until, self._clock.now() + seconds)
+    async def resume(self, base_id: str) -> None:
+        """Somebody says that the base may be asked again: its month was extended, or its pause was a mistake."""
+        await self._ledger.resume(self._names.base(base_id))
+        await self._ledger.resume(self._names.month(base_id))
 
-    def _check(self, lane: _Lane, deadline: float, *, ahead: int) -> None:
-        windows_ahead, place = divmod(ahead, self._turns_per_window)
-        turn_at = self._turn_at(lane, place) + windows_ahead * self._window_seconds
-        if turn_at > deadline:
-            seconds = math.ceil((turn_at - self._clock.now()) * 10) / 10
-            raise RateLimited(
-                "Too many requests to this Airtable base.",
-                hint="Ask for fewer, larger pages and batches, or wait.",
-                retry_after_seconds=seconds,
-            )
+    async def usage(self) -> Usage:
+        """The calls of this month with this token, and where they lead."""
+        now = self._today()
+        lines = await self._ledger.tallied(self._names.book(now))
+        usage = usage_of(lines, now=now, monthly_calls=self._settings.monthly_calls, is_shared=self._ledger.is_shared)
+        gates = {self._names.month(base_id): base_id for base_id in usage.calls_by_base}
+        spent = await self._ledger.paused(list(gates))
+        return usage.model_copy(update={"spent_bases": [gates[name] for name in spent]})
 
-    def _turn_at(self, lane: _Lane, place: int = 0) -> float:
-        """When the turn after `place` others may be given, as far as the turns given so far tell."""
-        earliest = max(self._clock.now(), lane.paused_until)
-        freed = len(lane.given) - self._turns_per_window + place
-        return max(earliest, lane.given[freed] + self._window_seconds) if freed >= 0 else earliest
+    def _ask(self, base_id: str, request: Request) -> Ask:
+        settings, names = self._settings, self._names
+        limits = [_limit(names.token, settings.token_requests_per_second)]
+        if base_id:
+            limits.insert(0, _limit(names.base(base_id), settings.requests_per_second))
+        is_data = base_id and request.path[0] != "meta"
+        background = settings.priority == "background"
+        return Ask(
+            limits=tuple(limits),
+            priority=Priority.BACKGROUND if background else current_priority(),
+            gates=(names.month(base_id),) if is_data else (),
+            tally=Tally(names.book(self._today()), lines_of(self._today(), base_id)),
+            kind=f"{request.method} {len(request.path)}",
+        )
 
-    def _lane(self, base_id: str) -> _Lane:
-        lane = self._lanes.setdefault(base_id, _Lane(deque(maxlen=self._turns_per_window)))
-        self._lanes.move_to_end(base_id)
-        if len(self._lanes) > BASES_REMEMBERED_MAX:
-            self._forget_the_idle()
-        return lane
+    async def _heed(self, refusal: Refusal, base_id: str) -> None:
+        """Let every process know what Airtable said."""
+        if refusal.is_quota:
+            seconds = (month_ends(self._today()) - self._today()).total_seconds()
+            await self._ledger.pause(self._names.month(base_id), seconds)
+            log.warning("airtable_month_spent", base_id=base_id)
+        elif refusal.is_rate_limit:
+            if refusal.retry_after_seconds is None:
+                refusal.retry_after_seconds = self._settings.pause_seconds
+            await self._ledger.pause(self._names.base(base_id), refusal.retry_after_seconds)
+            log.warning("airtable_base_paused", base_id=base_id, seconds=refusal.retry_after_seconds)
 
-    def _forget_the_idle(self) -> None:
-        idle = [
-            name for name, lane in self._lanes.items() if not lane.waiting and self._turn_at(lane) <= self._clock.now()
-        ]
-        for name in idle[: len(self._lanes) - BASES_REMEMBERED_MAX]:
-            del self._lanes[name]
+    def _refused(self, refused: Refused) -> SmeBoostError:
+        if self._names.is_month(refused.paused):
+            return quota_exhausted()
+        return RateLimited(
+            "Too many requests to this Airtable base.",
+            hint="Ask for fewer, larger pages and batches, or wait.",
+            retry_after_seconds=math.ceil(refused.seconds * 10) / 10,
+        )
+
+    def _warn_once(self, calls: int) -> None:
+        limit, book = self._settings.monthly_calls, self._names.book(self._today())
+        if limit and calls >= WARN_AT * limit and self._warned != book:
+            self._warned = book
+            log.warning("airtable_month_nearly_spent", calls=calls, monthly_calls=limit)
+
+
+def _limit(name: str, requests_per_second: float) -> Limit:
+    """A rate as whole turns in a period: 0.5/s is one turn in two seconds."""
+    most = max(1, math.floor(requests_per_second))
+    return Limit(name, most, most / requests_per_second)

@@ -2,7 +2,7 @@
 
 Rules of this room:
 
-- Every request waits for its turn in the base's budget; a 429 pauses the base.
+- Every request waits for its turn in the budget; a 429 pauses the base (`budget`).
 - A request that Airtable surely did not carry out (429) and a read that met a 503 are sent once more, when the wait
   for that is within the longest wait. Nothing else is repeated.
 - A table is addressed by id or name; ids are checked before they become part of a URL.
@@ -22,7 +22,7 @@ from smeboost_shared.errors import (
     VendorBadAnswer,
 )
 
-from smeboost_airtable.budget import InProcessBudget, RequestBudget
+from smeboost_airtable.budget import RequestBudget
 from smeboost_airtable.explanations import Operation, explained, missing_base, no_table
 from smeboost_airtable.models import (
     Base,
@@ -37,6 +37,7 @@ from smeboost_airtable.models import (
     UpsertAnswer,
 )
 from smeboost_airtable.places import Places
+from smeboost_airtable.quota import Usage
 from smeboost_airtable.refusals import Refusal
 from smeboost_airtable.schema import SchemaMemory, find_table
 from smeboost_airtable.settings import AirtableSettings
@@ -70,16 +71,22 @@ class AirtableClient:
     async def __aenter__(self) -> "AirtableClient":
         """Open the transport; nothing is asked yet."""
         await self._transport.__aenter__()
-        self._budget = self._given_budget or InProcessBudget(
-            requests_per_second=self.settings.requests_per_second,
-            wait_seconds_max=self.settings.wait_seconds_max,
-        )
+        self._budget = self._given_budget or RequestBudget(self.settings)
         self._memory = SchemaMemory(self._read_bases, self._read_tables, seconds=self.settings.schema_seconds)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Close the transport."""
         await self._transport.__aexit__(*exc)
+
+    async def usage(self) -> Usage:
+        """The calls of this month, and when they will be used up. Nothing is asked."""
+        return await self._budget.usage()
+
+    async def resume_base(self, base_id: str) -> None:
+        """Ask this base again before its pause or its spent month is over, because somebody knows better."""
+        await self.check_base(base_id)
+        await self._budget.resume(base_id)
 
     async def list_bases(self) -> list[Base]:
         """All bases of the token, read now."""
@@ -243,15 +250,8 @@ class AirtableClient:
         return await self._send_once(operation)
 
     async def _send_once(self, operation: Operation) -> object:
-        await self._budget.wait_turn(operation.base_id)
-        try:
+        async with self._budget.turn(operation.base_id, operation.request):
             return await self._transport.send(operation.request)
-        except Refusal as refusal:
-            if refusal.is_rate_limit:
-                if refusal.retry_after_seconds is None:
-                    refusal.retry_after_seconds = self.settings.pause_seconds
-                await self._budget.pause(operation.base_id, refusal.retry_after_seconds)
-            raise
 
     def _wait_before_repeating(self, refusal: Refusal, operation: Operation) -> float | None:
         if refusal.is_rate_limit or (refusal.status == 503 and not operation.request.writes):

@@ -65,7 +65,12 @@ class Refusal(Exception):
     @property
     def is_rate_limit(self) -> bool:
         """Too fast, as opposed to a monthly quota that is spent, which has the same status."""
-        return self.status == 429 and "BILLING" not in self.type.upper()
+        return self.status == 429 and not self.is_quota
+
+    @property
+    def is_quota(self) -> bool:
+        """The workspace's calls of this month are spent; repeating is pointless until the next one begins."""
+        return self.status == 429 and "BILLING" in self.type.upper()
 
     @property
     def names(self) -> list[str]:
@@ -114,6 +119,11 @@ def _too_many(refusal: Refusal) -> SmeBoostError:
         return RateLimited(
             "Airtable says: too many requests to this base.", retry_after_seconds=refusal.retry_after_seconds
         )
+    return quota_exhausted()
+
+
+def quota_exhausted() -> QuotaExhausted:
+    """The error for a month that is spent, whether Airtable says so now or has said so before."""
     return QuotaExhausted(
         "The workspace's monthly Airtable API calls are used up.",
         hint="They are renewed next month; a workspace owner can upgrade the plan.",

@@ -3,6 +3,7 @@
 Sources of the defaults: Airtable's "Rate limits" page (5 requests a second for a base, 30 s after a 429).
 """
 
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -36,7 +37,25 @@ class AirtableSettings(Settings):
         gt=0,
         le=10_000,
         validation_alias="AIRTABLE_REQUESTS_PER_SECOND",
-        description="most requests a second to one base, from this process; 5 is Airtable's limit",
+        description="most requests a second to one base; 5 is Airtable's limit",
+    )
+    token_requests_per_second: float = Field(
+        50,
+        gt=0,
+        le=10_000,
+        validation_alias="AIRTABLE_TOKEN_REQUESTS_PER_SECOND",
+        description="most requests a second with the token, to all bases; 50 is Airtable's limit",
+    )
+    priority: Literal["interactive", "background"] = Field(
+        "interactive",
+        validation_alias="AIRTABLE_PRIORITY",
+        description="background for a process whose calls nobody waits for: they give way to interactive ones",
+    )
+    monthly_calls: int | None = Field(
+        None,
+        ge=1,
+        validation_alias="AIRTABLE_MONTHLY_CALLS",
+        description="calls a month of the plan, for the forecast and a warning at 80 %: 1000 (Free), 100000 (Team)",
     )
     wait_seconds_max: float = Field(
         10,
