@@ -97,6 +97,45 @@ def test_uploaded_files_survive_kill_9_and_removed_ones_go(tmp_path: Path, seed_
     assert [file.read_bytes() for file in (tmp_path / "data" / "attachments").glob("??/*")] == [content]
 
 
+def test_kill_9_loses_no_payload_of_an_acknowledged_write(tmp_path: Path, seed_file: str) -> None:
+    options = ("--data", str(tmp_path / "data"), "--seed", seed_file, "--no-rate-limit")
+    specification = {"options": {"filters": {"dataTypes": ["tableData"], "recordChangeScope": "tblProducts000001"}}}
+    hooks, acknowledged, enough = f"/v0/bases/{BASE}/webhooks", set[str](), threading.Event()
+
+    def write(url: str) -> None:
+        with client(url) as http:
+            for number in range(100_000):
+                try:
+                    response = http.post("/Products", json={"fields": {"Name": f"Item {number}"}})
+                except httpx.TransportError:
+                    return
+                acknowledged.add(response.json()["id"])
+                if len(acknowledged) >= 40:
+                    enough.set()
+
+    with process(*options) as (running, url):
+        headers = {"Authorization": "Bearer patAny"}
+        hook_id = httpx.post(url + hooks, headers=headers, json={"specification": specification}).json()["id"]
+        writer = threading.Thread(target=write, args=(url,))
+        writer.start()
+        assert enough.wait(WAIT_SECONDS)
+        running.kill()
+        writer.join(WAIT_SECONDS)
+        assert not writer.is_alive()
+    told: list[str] = []
+    cursor, more = 1, True
+    with process(*options) as (_, url), client(url) as http:
+        while more:
+            page = http.get(f"{url}{hooks}/{hook_id}/payloads", params={"cursor": cursor}).json()
+            cursor, more = page["cursor"], page["mightHaveMore"]
+            for payload in page["payloads"]:
+                told += payload["changedTablesById"]["tblProducts000001"]["createdRecordsById"]
+        there = [record["id"] for record in http.get("/Products").json()["records"][5:]]
+    assert acknowledged <= set(told)
+    assert told[: len(there)] == there
+    assert cursor == len(told) + 1
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_process_cleanly_and_quickly(tmp_path: Path, seed_file: str, stop: signal.Signals) -> None:
     with process("--data", str(tmp_path / "data"), "--seed", seed_file) as (running, url):
