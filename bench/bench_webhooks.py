@@ -1,8 +1,8 @@
 """What a webhook costs a write: `python bench/bench_webhooks.py [--requests 200]` prints a Markdown table.
 
-A real emulator process with a data directory and no request limit; one client creates ten orders a request, each linked to
-a product, over a connection that stays open. The same request is timed for a base without webhooks and for bases whose
-webhooks ask for more and more, turn by turn, so that all see the same machine; the median of all requests counts.
+A real emulator process with a data directory and no request limit; one client creates ten orders a request, one of them
+linked to a product, over a connection that stays open. The same request is timed for a base without webhooks and for
+bases whose webhooks ask for more and more, turn by turn, so that all see the same machine; the median counts.
 """
 
 import argparse

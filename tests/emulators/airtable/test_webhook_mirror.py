@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.records.writes import plan_create, plan_delete, plan_update_one
@@ -22,17 +22,33 @@ Write = tuple[str, int, dict[str, Any], list[int]]
 
 
 def emulator() -> Emulator:
-    """A shop whose orders also show the tags and the stock of their products, looked up over two links."""
+    """A shop with fields that are computed from each other, over two links and more."""
     seed = small_seed()
     products, orders = seed["bases"][0]["tables"]
-    for field_id, source in (("fldOrderTags00001", "Tags"), ("fldOrderOrders001", "Orders")):
-        options = {"recordLinkFieldId": "Products", "fieldIdInLinkedTable": source}
-        orders["fields"].append({"id": field_id, "name": source, "type": "multipleLookupValues", "options": options})
-    options = {"recordLinkFieldId": "Orders", "fieldIdInLinkedTable": "Tags"}
-    products["fields"].append({"name": "Tags of company", "type": "multipleLookupValues", "options": options})
+    products["fields"] += [
+        computed("Tags of company", "multipleLookupValues", recordLinkFieldId="Orders", fieldIdInLinkedTable="Tags"),
+        computed("Title", "formula", formula="{Name} & ' of ' & {Orders}"),
+        computed(
+            "Last buyer", "rollup", recordLinkFieldId="Orders", fieldIdInLinkedTable="Text", formula="MAX(values)"
+        ),
+        computed("Touched", "formula", formula="DATETIME_FORMAT(LAST_MODIFIED_TIME(), 'X')"),
+        computed("Changed by", "lastModifiedBy"),
+        computed("Repriced", "lastModifiedTime", referencedFieldIds=["Price"]),
+    ]
+    orders["fields"] += [
+        computed("Tags", "multipleLookupValues", recordLinkFieldId="Products", fieldIdInLinkedTable="Tags"),
+        computed("Orders", "multipleLookupValues", recordLinkFieldId="Products", fieldIdInLinkedTable="Orders"),
+        computed("Text", "formula", formula="{Number} & ': ' & {Total} & ' for ' & {Orders}"),
+        computed("Total", "rollup", recordLinkFieldId="Products", fieldIdInLinkedTable="Price", formula="SUM(values)"),
+        computed("Made by", "createdBy"),
+    ]
     running = Emulator(EmulatorOptions())
     running.add_seed(msgspec.json.encode(seed))
     return running
+
+
+def computed(name: str, kind: str, **options: Any) -> dict[str, Any]:
+    return {"name": name, "type": kind, "options": options}
 
 
 def copied(base: Base) -> Copy:
@@ -123,6 +139,7 @@ def write(running: Emulator, step: Write) -> None:
     running.commit(BASE, plan.changes, Actor(USER))
 
 
+@settings(max_examples=60)
 @given(WRITES)
 def test_a_copy_that_follows_the_payloads_is_in_step(writes: list[Write]) -> None:
     running = emulator()

@@ -21,6 +21,8 @@ log = get_logger("airtable-emulator")
 REACH_CELLS_MAX = 50_000
 """Cells that one request may change for webhooks; computed cells beyond are not reported, and the log says so."""
 
+_FORMULAS = frozenset({"formula", "button"})
+
 Cells: TypeAlias = dict[Table, dict[Field, set[int]]]
 """Slots by table and field."""
 _Step: TypeAlias = tuple[Table, Field, set[int]]
@@ -43,27 +45,42 @@ def dependents_of(base: Base) -> Dependents:
                 found.near.setdefault(source.id, []).append((table, item))
             for source, end in _far_sources(table, item):
                 found.far.setdefault(source.id, []).append((item, end))
+    for item in _named_links(base):
+        if item.link is not None:
+            found.far.setdefault(item.link.opposite.table.primary.id, []).append((item, item.link))
     return found
 
 
 def _near_sources(table: Table, item: Field) -> Iterator[Field]:
+    """The fields of the same record that this one is computed from."""
     options = item.options or {}
-    named = [*(texts_of(options.get("referencedFieldIds")) or ()), options.get("recordLinkFieldId")]
-    if item.type in ("lastModifiedTime", "lastModifiedBy") and named == [None]:
+    if item.type in _FORMULAS:
+        yield from item.inputs
+        watches_all = "LAST_MODIFIED_TIME" in str(options.get("formula", "")).upper()
+    else:
+        watched = texts_of(options.get("referencedFieldIds")) or []
+        watches_all = item.type in ("lastModifiedTime", "lastModifiedBy") and not watched
+        yield from _known(table, [*watched, options.get("recordLinkFieldId")])
+    if watches_all:
         yield from (other for other in table.fields if other.writable)
-    yield from _known(table, named)
 
 
 def _far_sources(table: Table, item: Field) -> Iterator[tuple[Field, LinkEnd]]:
-    """A lookup or rollup depends on a field over its link; a formula that names a link, on what the link shows."""
+    """The field that a lookup or rollup looks at, and the link that it goes along."""
     options = item.options or {}
     for link_field in _known(table, [options.get("recordLinkFieldId")]):
-        if link_field.link is not None:
-            far = link_field.link.opposite.table
-            yield from ((source, link_field.link) for source in _known(far, [options.get("fieldIdInLinkedTable")]))
-    for named in _known(table, texts_of(options.get("referencedFieldIds")) or ()):
-        if named.link is not None and item.type == "formula":
-            yield named.link.opposite.table.primary, named.link
+        if link_field.link is not None and item.source is not None:
+            yield item.source, link_field.link
+
+
+def _named_links(base: Base) -> set[Field]:
+    """The link fields that something is computed from: there a link counts as the name of its record."""
+    used: set[Field] = set()
+    for table in base.tables.values():
+        for item in table.fields:
+            used.update(item.inputs if item.type in _FORMULAS else ())
+            used.update(() if item.source is None else (item.source,))
+    return {item for item in used if item.link is not None}
 
 
 def _known(table: Table, keys: Iterable[object]) -> Iterator[Field]:
