@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 from pyairtable import Api
+from smeboost_emulators.airtable.state.schema import State
 from smeboost_emulators.testing.airtable import AirtableEmulator, running_emulator, small_seed
 
 BASE = "appSmallShop00001"
@@ -49,7 +50,8 @@ def long_running_emulator() -> Iterator[AirtableEmulator]:
 
 @pytest.fixture
 def shop(long_running_emulator: AirtableEmulator) -> AirtableEmulator:
-    """An emulator with the small seed, fresh for this test."""
+    """An emulator with the small seed and nothing else, fresh for this test."""
+    long_running_emulator.emulator.state = State()
     long_running_emulator.seed(small_seed())
     return long_running_emulator
 
