@@ -8,7 +8,8 @@ from smeboost_shared.formula.values import Scalar, Value, is_blank, is_true, who
 
 ITEMS_MAX = 1_000_000
 """Values of a list that a formula makes."""
-ITEM_COST = 20
+ITEM_COST = 60
+"""Units for each value of a list."""
 
 
 def flat(values: Iterable[Value]) -> list[Scalar]:

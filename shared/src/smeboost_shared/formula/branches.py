@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from smeboost_shared.formula.evaluation import EvaluationError
+from smeboost_shared.formula.evaluation import EvaluationError, TooMuchWork
 from smeboost_shared.formula.tree import Call, Comparison, Text
 from smeboost_shared.formula.values import TESTS, Value, compare, is_true, text_of
 
@@ -80,6 +80,8 @@ def _is_error(arguments: list[Compiled]) -> Compiled:
     def run(row: Any) -> Value:
         try:
             argument(row)
+        except TooMuchWork:
+            raise
         except EvaluationError:
             return 1
         return 0
@@ -97,12 +99,12 @@ BRANCHES: dict[str, Callable[[list[Compiled]], Compiled]] = {
 
 
 def comparison(operator: str, left: Compiled, right: Compiled) -> Compiled:
-    """A comparison, with a short way for a number or a text beside a constant of its kind."""
-    if operator != "!=" and isinstance(right, Constant):
+    """A comparison, with a short way for a number, a text or a moment beside a constant of its kind."""
+    if operator != "!=" and isinstance(right, Constant) and right.value:
         if right.value.__class__ is float:
             return _with_number(operator, left, right.value)
-        if right.value.__class__ is str and right.value:
-            return _with_text(operator, left, right.value)
+        if right.value.__class__ is str or right.value.__class__ is datetime:
+            return _with_same_kind(operator, left, right.value)
     return lambda row: 1 if compare(operator, left(row), right(row)) else 0
 
 
@@ -118,14 +120,14 @@ def _with_number(operator: str, left: Compiled, number: Any) -> Compiled:
     return run
 
 
-def _with_text(operator: str, left: Compiled, text: Any) -> Compiled:
-    test = TESTS[operator]
+def _with_same_kind(operator: str, left: Compiled, constant: Any) -> Compiled:
+    test, kind = TESTS[operator], constant.__class__
 
     def run(row: Any) -> Value:
         value = left(row)
-        if value.__class__ is str:
-            return 1 if test(value, text) else 0
-        return 1 if compare(operator, value, text) else 0
+        if value.__class__ is kind:
+            return 1 if test(value, constant) else 0
+        return 1 if compare(operator, value, constant) else 0
 
     return run
 

@@ -7,15 +7,15 @@ from operator import add, mul, sub
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from smeboost_shared.formula.branches import BRANCHES, Compiled, Constant, compared_texts, comparison, one_of
-from smeboost_shared.formula.evaluation import Clock, EvaluationError, begin, utc_now
+from smeboost_shared.formula.evaluation import Clock, EvaluationError, TooMuchWork, begin, utc_now
 from smeboost_shared.formula.faults import NAME_SHOWN_MAX, FormulaSyntaxError
-from smeboost_shared.formula.functions import BY_THE_CLOCK, FUNCTIONS
+from smeboost_shared.formula.functions import FUNCTIONS, by_the_clock
 from smeboost_shared.formula.numeric import divide
 from smeboost_shared.formula.parse import parse
 from smeboost_shared.formula.signatures import CONSTANTS
 from smeboost_shared.formula.texts import concatenate
 from smeboost_shared.formula.tree import Call, Chain, Comparison, FieldReference, Negation, Node, Number, Text
-from smeboost_shared.formula.values import Value, is_true, number_of
+from smeboost_shared.formula.values import Value, number_of
 
 FOLDED_LENGTH_MAX = 10_000
 """Characters of a value that is computed once for all records; the next one of that size is computed for each."""
@@ -88,7 +88,8 @@ class Formula(Generic[SomeRow]):
         """The test of a filter: a record whose value is an error is dropped, like one whose value is false."""
         try:
             begin(self.clock)
-            return is_true(self.run(row))
+            value = self.run(row)
+            return bool(value) and value == value  # noqa: PLR0124  # NaN alone does not equal itself
         except EvaluationError:
             return False
 
@@ -173,14 +174,17 @@ class _Compiler(Generic[SomeRow]):
                 return BRANCHES[node.name](arguments)
             case name:
                 run = applied(FUNCTIONS[name], arguments)
-                return run if name in BY_THE_CLOCK else self._folded(run, arguments)
+                return run if by_the_clock(name, len(arguments)) else self._folded(run, arguments)
 
     def _folded(self, run: Compiled, parts: Sequence[Compiled]) -> Compiled:
         """What depends on constants only is computed once, unless it is an error or long."""
-        if not all(isinstance(part, Constant) for part in parts):
+        if self.folded_length > FOLDED_LENGTH_MAX or not all(isinstance(part, Constant) for part in parts):
             return run
         try:
             value = run(None)
+        except TooMuchWork:
+            self.folded_length = FOLDED_LENGTH_MAX + 1
+            return run
         except EvaluationError:
             return run
         self.folded_length += len(value) if isinstance(value, str | list) else 1

@@ -1,6 +1,6 @@
 """The evaluation that is going on in this thread: what time it is in it, and how much work it may still do.
 
-A formula of 8,000 words over texts of a million characters could work for minutes. So whatever is not done in
+A formula of 6,000 words over texts of a million characters could work for minutes. So whatever is not done in
 a moment says what it costs, in units of about 2 ns on a machine of 2024, and an evaluation that has spent `WORK_MAX`
 is #ERROR!. The count does not depend on what is in a cache: the same formula over the same record has the same value.
 It belongs to the thread, not to the functions' arguments, for the functions are plain functions of values.
@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 
-WORK_MAX = 20_000_000
-"""Units of work in one evaluation: 40 ms."""
+WORK_MAX = 15_000_000
+"""Units of work in one evaluation: 30 ms."""
 FREE_LENGTH = 256
 """Characters of a text that no function charges for."""
 Clock = Callable[[], datetime]
@@ -19,6 +19,10 @@ Clock = Callable[[], datetime]
 
 class EvaluationError(Exception):
     """This record's value is #ERROR!; other records are not concerned."""
+
+
+class TooMuchWork(EvaluationError):
+    """The evaluation has spent its work: it ends as #ERROR!, and no ISERROR saves it."""
 
 
 class UnreadableError(EvaluationError):
@@ -55,11 +59,11 @@ def spend(units: int) -> None:
     """Do so much work.
 
     Raises:
-        EvaluationError: it is more than is left.
+        TooMuchWork: it is more than is left.
     """
     _running.left -= units
     if _running.left < 0:
-        raise EvaluationError("the formula is too much work for one record")
+        raise TooMuchWork("the formula is too much work for one record")
 
 
 def first_use(key: Hashable) -> bool:

@@ -14,5 +14,11 @@ FUNCTIONS: dict[str, Function] = {
     **PATTERN_FUNCTIONS,
     **TEXT_FUNCTIONS,
 }
-BY_THE_CLOCK = frozenset({"NOW", "TODAY", "FROMNOW", "TONOW", "DATETIME_PARSE"})
-"""Functions whose value depends on the time. DATETIME_PARSE: a text may leave out the year."""
+
+
+def by_the_clock(name: str, count: int) -> bool:
+    """Whether the function's value, of so many arguments, depends on the time.
+
+    A text that is read by a format may leave out the year.
+    """
+    return name in ("NOW", "TODAY", "FROMNOW", "TONOW") or (name == "DATETIME_PARSE" and count > 1)

@@ -115,7 +115,7 @@ class _Shown:
         return self.words.halves[self.at.hour >= 12]
 
     def offset(self, separator: str) -> str:
-        minutes = int((self.at.utcoffset() or timedelta()).total_seconds() // 60)
+        minutes = int((self.at.utcoffset() or timedelta()).total_seconds() / 60)
         return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{separator}{abs(minutes) % 60:02}"
 
 

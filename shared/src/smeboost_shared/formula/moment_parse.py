@@ -16,15 +16,16 @@ from smeboost_shared.formula.moment_tokens import in_english, tokens_of
 from smeboost_shared.formula.values import Value, moment_of, text_of
 
 TEXT_LENGTH_MAX = 300
-CHARACTER_COST = 50
+CHARACTER_COST = 100
 CACHE_SIZE = 4096
 _NUMBERS = {
     **dict.fromkeys(("Y",), r"[+-]?\d{1,6}"),
     **dict.fromkeys(("YYYY", "GGGG", "gggg"), r"\d{1,4}"),
     **dict.fromkeys(("YYYYY", "YYYYYY"), r"[+-]?\d{1,6}"),
-    **dict.fromkeys(("DDD", "DDDD"), r"\d{1,3}"),
+    "DDD": r"\d{1,3}",
+    "DDDD": r"\d{3}",
     **dict.fromkeys(("E", "e", "d", "Q"), r"\d"),
-    **dict.fromkeys(("Do", "Mo", "wo", "Wo", "Qo", "DDDo", "do"), r"\d{1,3}"),
+    "DDDo": r"\d{1,3}",
     "X": r"[+-]?\d{1,12}(?:\.\d{1,3})?",
     "x": r"[+-]?\d{1,15}",
 }
@@ -54,18 +55,17 @@ def _found(text: str, tokens: tuple[str, ...], words: Words) -> Mapping[str, str
     found: dict[str, str] = {}
     place = 0
     for token in tokens:
-        match = _pattern(token, words).search(text, place)
-        if match is not None and match[0]:
+        if token[0] == "[":
+            literal = text.find(token[1:], place)
+            place = place if literal < 0 else literal + len(token) - 1
+        elif (match := _pattern(token, words).search(text, place)) is not None:
             place = match.end()
-            if token[0] != "[":
-                found[token] = match[0]
+            found[token] = match[0]
     return found
 
 
 @lru_cache(CACHE_SIZE)
 def _pattern(token: str, words: Words) -> re.Pattern[str]:
-    if token[0] == "[":
-        return re.compile(re.escape(token[1:]))
     if token[0] == "S":
         return re.compile(_FRACTION, re.ASCII)
     names = _names(token, words)
@@ -141,7 +141,7 @@ def _same(name: str, names: tuple[str, ...]) -> str:
 def _assembled(found: Mapping[str, str], words: Words) -> datetime:
     parts = _Parts(found, words)
     if (piece := found.get("X") or found.get("x")) is not None:
-        return EPOCH + timedelta(seconds=float(piece) / (1 if "X" in found else 1000))
+        return EPOCH + timedelta(milliseconds=round(float(piece) * (1000 if "X" in found else 1)))
     hour = parts.hour()
     day = _day(parts)
     # 24:00 is the end of the day.
@@ -157,7 +157,8 @@ def _assembled(found: Mapping[str, str], words: Words) -> datetime:
 def _day(parts: _Parts) -> date:
     week_year, week = parts.number("GGGG", "GG"), parts.number("W", "WW", "Wo")
     if week is not None:
-        return date.fromisocalendar(week_year or parts.year() or now().year, week, parts.number("E") or 1)
+        weekday = parts.number("E")
+        return date.fromisocalendar(week_year or parts.year() or now().year, week, 1 if weekday is None else weekday)
     year, month = parts.year(), parts.month()
     day_of_year = parts.number("DDD", "DDDD", "DDDo")
     if day_of_year is not None:
@@ -166,7 +167,7 @@ def _day(parts: _Parts) -> date:
     today = now()
     if year is None and month is None:
         return today.date() if day is None else date(today.year, today.month, day)
-    return date(year or today.year, month or 1, day or 1)
+    return date(today.year if year is None else year, 1 if month is None else month, 1 if day is None else day)
 
 
 def _day_of_year(year: int, number: int) -> date:

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import re2
 
 from smeboost_shared.formula.arguments import Function
-from smeboost_shared.formula.evaluation import EvaluationError, first_use, spend
+from smeboost_shared.formula.evaluation import EvaluationError, TooMuchWork, first_use, spend
 from smeboost_shared.formula.texts import bounded
 from smeboost_shared.formula.values import Value, text_of
 
@@ -76,7 +76,7 @@ def _replace(text: Value, pattern: Value, replacement: Value) -> str:
             continue
         spend(MATCH_COST)
         if number % 16 == 0 and thread_time() - started > REPLACE_SECONDS_MAX:
-            raise EvaluationError("the pattern is too much work for this text")
+            raise TooMuchWork("the pattern is too much work for this text")
         pieces += (given[end : match.start()], _filled(template, match, compiled.groups))
         length += len(pieces[-1]) + len(pieces[-2])
         bounded(length if number % 64 == 0 else 0)

@@ -4,18 +4,20 @@ from urllib.parse import quote
 
 from smeboost_shared.formula.arguments import Function, one
 from smeboost_shared.formula.evaluation import FREE_LENGTH, EvaluationError, spend
-from smeboost_shared.formula.values import Value, joined, number_of, text_of, whole
+from smeboost_shared.formula.values import NUMBER_LENGTH_MAX, Value, joined, number_of, text_of, whole
 
 TEXT_RESULT_MAX = 1_000_000
 """Characters of any text that a formula makes."""
 SEARCH_WEIGHT = 5
 """Units for each character whose case is looked up; ASCII takes less."""
 ESCAPE_WEIGHT = 50
+MATCH_COST = 25
+"""Units for each place where a text is replaced."""
 
 
 def long_text(value: Value, weight: int = 1) -> str:
     """The value as text, its length charged for."""
-    text = text_of(value)
+    text = value if isinstance(value, str) else text_of(value)
     if len(text) > FREE_LENGTH:
         spend(len(text) * weight)
     return text
@@ -80,11 +82,12 @@ def _replace(text: Value, start: Value, count: Value, replacement: Value) -> Val
 
 
 def _substitute(text: Value, old: Value, new: Value, index: Value = None) -> Value:
-    given, sought, replacement = long_text(text), text_of(old), text_of(new)
+    given, sought, replacement = long_text(text, SEARCH_WEIGHT), text_of(old), text_of(new)
     if not sought:
         return given
     if index is None:
         count = given.count(sought)
+        spend(MATCH_COST * count)
         bounded(len(given) + count * (len(replacement) - len(sought)))
         return given.replace(sought, replacement)
     nth, place = whole(index), -len(sought)
@@ -104,7 +107,9 @@ def _repeat(text: Value, count: Value) -> Value:
 
 
 def _value(text: Value) -> Value:
-    return number_of(text.strip().lstrip("$€£¥").replace(",", "") if isinstance(text, str) else text)
+    if not isinstance(text, str):
+        return number_of(text)
+    return number_of(text[: NUMBER_LENGTH_MAX + 1].strip().lstrip("$€£¥").replace(",", ""))
 
 
 def _encode_url_component(text: Value) -> Value:

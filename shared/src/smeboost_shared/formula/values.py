@@ -20,7 +20,8 @@ Value = Scalar | list[Scalar]
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 NUMBER_LENGTH_MAX = 400
 """Characters of a number: the largest there is has 309 digits."""
-PART_COST = 50
+PART_COST = 100
+"""Units for each value of a list that becomes text."""
 
 
 def text_of(value: Value) -> str:

@@ -70,6 +70,7 @@ def _holidays(value: Value) -> tuple[int, ...]:
     days = _read(text)
     if days is None:
         raise EvaluationError("holidays are dates such as '2024-12-25, 2024-12-26'")
+    spend(HOLIDAY_COST * len(days))
     return days
 
 

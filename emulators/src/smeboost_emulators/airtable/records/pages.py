@@ -20,7 +20,8 @@ from smeboost_emulators.airtable.records.ordering import ordered
 from smeboost_emulators.airtable.state.schema import Field, Table, View
 
 KEPT_ORDERS_MAX = 16
-_CLOCK = re.compile(r"now|today", re.IGNORECASE)
+_CLOCK = re.compile(r"now|today|datetime_parse", re.IGNORECASE)
+"""A formula with a clock in it has another result when only the time has changed; a parsed date may lack its year."""
 
 _OrderKey = tuple[str, str | None, tuple[tuple[str, str], ...], str | None]
 
