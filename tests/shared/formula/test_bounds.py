@@ -187,3 +187,20 @@ def test_the_same_work_is_too_much_whatever_is_in_a_cache() -> None:
     parts = "&".join(f"DATETIME_PARSE('{day} March 2024')" for day in range(1, 29)) + "&" + "&".join(["{long}"] * 5)
     run: Callable[[], Value | type[Exception]] = lambda: outcome(f"LEN({parts})")  # noqa: E731
     assert run() == run() == 28 * 24 + 500_000
+
+
+def test_a_formula_that_reads_another_keeps_its_own_work_and_clock() -> None:
+    inner = compile_formula(
+        "LEN(REPT('a', 1e6)) & YEAR(NOW())", MappedCells(()), clock=lambda: datetime(2000, 1, 1, tzinfo=UTC)
+    )
+
+    class Computed(MappedCells):
+        def reader(self, name: str) -> Callable[[MappedRow], Value] | None:
+            return inner.evaluate
+
+    clock = lambda: datetime(2024, 1, 1, tzinfo=UTC)  # noqa: E731
+    outer = compile_formula("&".join(["LEN(REPT('b', 5e5)) & {f}"] * 20) + " & YEAR(NOW())", Computed(()), clock=clock)
+    assert outer.evaluate(MappedRow()) == "50000010000002000" * 20 + "2024"
+    spent = compile_formula("&".join(["LEN(REPT('b', 1e6)) & {f}"] * 20), Computed(()), clock=clock)
+    with pytest.raises(TooMuchWork):
+        spent.evaluate(MappedRow())

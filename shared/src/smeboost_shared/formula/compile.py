@@ -7,7 +7,7 @@ from operator import add, mul, sub
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from smeboost_shared.formula.branches import BRANCHES, Compiled, Constant, compared_texts, comparison, one_of
-from smeboost_shared.formula.evaluation import Clock, EvaluationError, TooMuchWork, begin, utc_now
+from smeboost_shared.formula.evaluation import Clock, EvaluationError, TooMuchWork, begin, end, utc_now
 from smeboost_shared.formula.faults import NAME_SHOWN_MAX, FormulaSyntaxError
 from smeboost_shared.formula.functions import FUNCTIONS, by_the_clock
 from smeboost_shared.formula.numeric import divide
@@ -81,17 +81,24 @@ class Formula(Generic[SomeRow]):
         Raises:
             EvaluationError: it is #ERROR!.
         """
-        begin(self.clock)
-        return self.run(row)
+        interrupted = begin(self.clock)
+        try:
+            return self.run(row)
+        except RecursionError:
+            raise EvaluationError("formulas that read each other are nested too deep") from None
+        finally:
+            end(interrupted)
 
     def keeps(self, row: SomeRow) -> bool:
         """The test of a filter: a record whose value is an error is dropped, like one whose value is false."""
+        interrupted = begin(self.clock)
         try:
-            begin(self.clock)
             value = self.run(row)
             return bool(value) and value == value  # noqa: PLR0124  # NaN alone does not equal itself
-        except EvaluationError:
+        except (EvaluationError, RecursionError):
             return False
+        finally:
+            end(interrupted)
 
 
 def compile_formula(text: str, cells: Cells[SomeRow], *, clock: Clock = utc_now) -> Formula[SomeRow]:
@@ -102,9 +109,11 @@ def compile_formula(text: str, cells: Cells[SomeRow], *, clock: Clock = utc_now)
         UnknownFields: it names fields that do not exist.
     """
     tree = parse(text)
-    begin(clock)
-    compiler = _Compiler(cells)
-    run = compiler.compile(tree)
+    compiler, interrupted = _Compiler(cells), begin(clock)
+    try:
+        run = compiler.compile(tree)
+    finally:
+        end(interrupted)
     if compiler.unknown:
         raise UnknownFields(compiler.unknown)
     return Formula(run, clock)

@@ -34,25 +34,43 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class Evaluation:
+    """One evaluation: its clock, the work it has left, and what it has prepared."""
+
+    __slots__ = ("clock", "left", "seen")
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.left = WORK_MAX
+        self.seen: set[Hashable] | None = None
+
+
 class _Running(threading.local):
-    left: int = WORK_MAX
-    clock: Clock = staticmethod(utc_now)
-    seen: set[Hashable] | None = None
+    evaluation = Evaluation(utc_now)
 
 
 _running = _Running()
 
 
-def begin(clock: Clock) -> None:
-    """A new evaluation begins, with all its work before it."""
-    _running.left = WORK_MAX
-    _running.clock = clock
-    _running.seen = None
+def begin(clock: Clock) -> Evaluation:
+    """A new evaluation begins, with all its work before it; the one that it interrupts is to be given to `end`.
+
+    A cell that a formula reads may be computed by a formula itself: each has its own work, so that the value of a
+    field does not depend on who asked for it.
+    """
+    interrupted = _running.evaluation
+    _running.evaluation = Evaluation(clock)
+    return interrupted
+
+
+def end(interrupted: Evaluation) -> None:
+    """The evaluation is over, and the one before it goes on."""
+    _running.evaluation = interrupted
 
 
 def now() -> datetime:
     """The time by the clock of this evaluation."""
-    return _running.clock()
+    return _running.evaluation.clock()
 
 
 def spend(units: int) -> None:
@@ -61,16 +79,18 @@ def spend(units: int) -> None:
     Raises:
         TooMuchWork: it is more than is left.
     """
-    _running.left -= units
-    if _running.left < 0:
+    evaluation = _running.evaluation
+    evaluation.left -= units
+    if evaluation.left < 0:
         raise TooMuchWork("the formula is too much work for one record")
 
 
 def first_use(key: Hashable) -> bool:
     """Whether this evaluation uses `key` for the first time; what is prepared for it is charged once."""
-    if _running.seen is None:
-        _running.seen = set()
-    elif key in _running.seen:
+    evaluation = _running.evaluation
+    if evaluation.seen is None:
+        evaluation.seen = set()
+    elif key in evaluation.seen:
         return False
-    _running.seen.add(key)
+    evaluation.seen.add(key)
     return True
