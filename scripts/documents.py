@@ -1,6 +1,7 @@
-"""Generated parts of the documents: the tool table and the settings table of every member that has them.
+"""Generated parts of the documents: tables of the tools and settings of members, and of the functions of formulas.
 
-A generated part stands between `<!-- tools:begin -->` and `<!-- tools:end -->` (or `settings:`) in a README.
+A generated part stands between `<!-- tools:begin -->` and `<!-- tools:end -->` (or `settings:`) in a README, and
+`functions:` in `docs/formulas.md`.
 `python -m scripts.documents` fails when one has drifted; `--write` writes them anew. Tools come from the committed
 snapshots in `tests/<server>/tools.json`, which the tests hold against the servers.
 """
@@ -15,9 +16,11 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from smeboost_shared.formula.signatures import GROUPS
 from smeboost_shared.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+FORMULAS = ROOT / "docs" / "formulas.md"
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,31 @@ MEMBERS = [
 
 def main(argv: list[str]) -> int:
     """Check or write; 1 means that a document has drifted."""
-    drifted = [member.readme for member in MEMBERS if not up_to_date(member, write="--write" in argv)]
-    for readme in drifted:
-        sys.stdout.write(f"{readme.relative_to(ROOT)} has drifted: run 'make docs'\n")
+    write = "--write" in argv
+    drifted = [member.readme for member in MEMBERS if not up_to_date(member, write=write)]
+    drifted += [] if formulas_up_to_date(write=write) else [FORMULAS]
+    for document in drifted:
+        sys.stdout.write(f"{document.relative_to(ROOT)} has drifted: run 'make docs'\n")
     return int(bool(drifted))
+
+
+def formulas_up_to_date(*, write: bool) -> bool:
+    """Whether the language's document lists the functions there are; `write` makes it so."""
+    before = FORMULAS.read_text(encoding="utf-8")
+    after = filled(before, "functions", function_tables())
+    if write:
+        FORMULAS.write_text(after, encoding="utf-8")
+    return write or before == after
+
+
+def function_tables() -> str:
+    """A table for each group of functions."""
+    tables: list[str] = []
+    for group, signatures in GROUPS.items():
+        rows = [f"| {group.lower()} | what it gives |", "| --- | --- |"]
+        rows += [f"| `{signature.usage}` | {signature.summary} |" for signature in signatures]
+        tables.append("\n".join(rows) + "\n")
+    return "\n".join(tables)
 
 
 def up_to_date(member: Member, *, write: bool) -> bool:

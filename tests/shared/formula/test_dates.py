@@ -65,6 +65,8 @@ def test_distances_are_told_as_moment_tells_them(seconds: int, words: str) -> No
         ("DATETIME_FORMAT(SET_LOCALE('2024-05-01', 'ru'), 'D MMMM')", "1 мая"),
         ("DATETIME_FORMAT(SET_LOCALE('2024-05-01', 'ru'), 'MMMM')", "май"),
         ("DATETIME_FORMAT(SET_LOCALE('2024-05-01', 'pt-br'), 'LL')", "1 de maio de 2024"),
+        ("DATETIME_FORMAT(SET_LOCALE('2024-05-01', 'cs'), 'L')", "01. 05. 2024"),
+        ("DATETIME_FORMAT(SET_LOCALE('2024-05-01T15:04', 'en-au'), 'L LT Do')", "01/05/2024 3:04 pm 1st"),
         (
             "DATETIME_FORMAT(SET_LOCALE(SET_TIMEZONE('2024-05-01T03:00', 'America/New_York'), 'fr'), 'LLLL Z')",
             "mardi 30 avril 2024 23:00 -04:00",

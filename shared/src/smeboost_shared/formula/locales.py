@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_time
 
 from smeboost_shared.formula.evaluation import EvaluationError, first_use, spend
 
@@ -34,6 +34,7 @@ ENGLISH_FORMATS = {
 }
 DOTTED = frozenset({"cs", "da", "de", "et", "fi", "hr", "hu", "is", "nb", "nn", "no", "pl", "sk", "sl", "sr"})
 """Languages that write an ordinal number with a dot."""
+_SINGLE = re.compile(r"(?<![dM])([dM])(?![dM])")
 CIRCLED = frozenset({"es", "gl", "it", "pt"})
 
 
@@ -63,10 +64,16 @@ class Words:
     def formatted(self, moment: datetime, sign: str) -> str:
         """One of the tokens that stand for a whole date or time, such as `LL`; not for plain English."""
         spend(FORMAT_COST)
+        # The CLDR has narrow spaces where a person types a plain one.
+        return self._formatted(moment, sign).replace("\u202f", " ")
+
+    def _formatted(self, moment: datetime, sign: str) -> str:
         if sign in ("LT", "LTS"):
             return format_time(moment, "short" if sign == "LT" else "medium", locale=self.locale)
         if len(sign) == 1:
-            return format_skeleton("yMMdd" if sign == "L" else "yMd", moment, locale=self.locale)
+            pattern = self.locale.datetime_skeletons["yMd"].pattern
+            form = _SINGLE.sub(r"\1\1", pattern) if sign == "L" else pattern
+            return format_date(moment, form, locale=self.locale)
         width = "full" if len(sign) == 4 else "long" if sign.isupper() else "medium"
         day = format_date(moment, width, locale=self.locale)
         return day if len(sign) == 2 else f"{day} {format_time(moment, 'short', locale=self.locale)}"

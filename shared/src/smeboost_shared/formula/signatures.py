@@ -107,7 +107,7 @@ NUMBERS = (
     Signature("COUNT(value, [value...])", NUMBER, "how many are numbers"),
     Signature("COUNTA(value, [value...])", NUMBER, "how many are not blank"),
     Signature("COUNTALL(value, [value...])", NUMBER, "how many there are"),
-    Signature("EVEN(number)", NUMBER, "away from 0 to an even number"),
+    Signature("EVEN(number)", NUMBER, "up to an even number"),
     Signature("ODD(number)", NUMBER, "away from 0 to an odd number"),
 )
 DATES = (
@@ -131,7 +131,7 @@ DATES = (
     Signature("SECOND(date)", NUMBER, "0 to 59"),
     Signature("WEEKDAY(date, [start])", NUMBER, "0 to 6, 0 being Sunday, or Monday when `start` is 'Monday'"),
     Signature(
-        "WEEKNUM(date, [start])", NUMBER, "1 to 54; week 1 holds 1 January, weeks begin on Sunday or `start` [I]"
+        "WEEKNUM(date, [start])", NUMBER, "1 to 53; week 1 holds 1 January, weeks begin on Sunday or `start` [I]"
     ),
     Signature("WORKDAY(date, count, [holidays])", MOMENT, "so many working days later; holidays are 'date, date'"),
     Signature("WORKDAY_DIFF(first, last, [holidays])", NUMBER, "working days between them, both included [I]"),
@@ -149,7 +149,9 @@ ARRAYS = (
     Signature("ARRAYCOMPACT(values, [values...])", LIST, "without blanks and empty text"),
     Signature("ARRAYFLATTEN(values, [values...])", LIST, "one list of all"),
     Signature(
-        "ARRAYSLICE(values, start, [end])", LIST, "from `start` to `end`, counted from 1 or backward from -1 [I]"
+        "ARRAYSLICE(values, start, [end])",
+        LIST,
+        "from `start` to `end`, both included, counted from 1 or backward from -1 [I]",
     ),
 )
 RECORD = (
