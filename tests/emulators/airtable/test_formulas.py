@@ -260,7 +260,7 @@ def test_a_formula_that_takes_too_long_is_given_up() -> None:
     fields = [{"name": "Name", "type": "singleLineText"}]
     table = {"name": "T", "fields": fields}
     seed = {"bases": [{"name": "B", "tables": [table], "records": {"T": [{"fields": {"Name": "a"}}]}}]}
-    [base] = load_seed(json.dumps(seed).encode())
+    [base] = load_seed(json.dumps(seed).encode()).bases.values()
     [records] = base.tables.values()
     assert passing("Name", records, range(1), seconds_max=5) == [0]
     with pytest.raises(ApiError, match="INVALID_FILTER_BY_FORMULA"):

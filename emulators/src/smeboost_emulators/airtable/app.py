@@ -14,9 +14,9 @@ from smeboost_emulators.airtable.attachments import endpoints as attachments
 from smeboost_emulators.airtable.attachments.addresses import PATH as ADDRESS_PATH
 from smeboost_emulators.airtable.emulator import Emulator
 from smeboost_emulators.airtable.errors import ApiError
-from smeboost_emulators.airtable.meta import endpoints as meta
-from smeboost_emulators.airtable.meta import schema
+from smeboost_emulators.airtable.meta.routes import META_ROUTES
 from smeboost_emulators.airtable.missing import missing_routes
+from smeboost_emulators.airtable.needs import need_of
 from smeboost_emulators.airtable.records import endpoints as records
 from smeboost_emulators.airtable.webhooks import endpoints as webhooks
 from smeboost_emulators.airtable.wire import (
@@ -29,7 +29,6 @@ from smeboost_emulators.airtable.wire import (
     endpoint,
 )
 
-_TABLES = "/v0/meta/bases/{base}/tables"
 _WEBHOOKS = "/v0/bases/{base}/webhooks"
 _WEBHOOK = f"{_WEBHOOKS}/{{webhook}}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -61,19 +60,13 @@ def create_app(emulator: Emulator) -> Starlette:
 def _routes(emulator: Emulator) -> list[BaseRoute]:
     def routes(method: str, path: str, handler: Handler) -> list[BaseRoute]:
         # airtable.js writes a slash before the question mark.
-        run: _Endpoint = endpoint(emulator, handler)
+        run: _Endpoint = endpoint(emulator, handler, need_of(method, path))
         return [Route(path, run, methods=[method]), Route(f"{path}/", run, methods=[method])]
 
     return [
         Route("/healthz", _healthy),
         Route(f"{ADDRESS_PATH}/{{ends}}/{{signature}}/{{file:path}}", attachments.file_endpoint(emulator)),
-        *routes("GET", "/v0/meta/whoami", meta.show_token_owner),
-        *routes("GET", "/v0/meta/bases", meta.list_bases),
-        *routes("GET", _TABLES, meta.list_tables),
-        *routes("POST", _TABLES, schema.create_table),
-        *routes("PATCH", f"{_TABLES}/{{table}}", schema.update_table),
-        *routes("POST", f"{_TABLES}/{{table}}/fields", schema.create_field),
-        *routes("PATCH", f"{_TABLES}/{{table}}/fields/{{field}}", schema.update_field),
+        *(route for known in META_ROUTES for route in routes(*known)),
         *routes("GET", _WEBHOOKS, webhooks.list_all),
         *routes("POST", _WEBHOOKS, webhooks.create),
         *routes("DELETE", _WEBHOOK, webhooks.delete),

@@ -16,6 +16,7 @@ from smeboost_emulators.airtable.emulator import Emulator, EmulatorOptions
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.knobs import KNOBS, KnobError, Knobs, description_of, read_knob
 from smeboost_emulators.airtable.state.store import Store
+from smeboost_emulators.airtable.tokens import read_tokens
 from smeboost_emulators.listening import AnnouncingServer, bind, url_of
 
 
@@ -58,18 +59,17 @@ def open_emulator(options: EmulatorOptions, knobs: Knobs, seed: Path | None, dat
     return emulator
 
 
-def _tokens_in(file: Path | None) -> frozenset[str]:
-    return frozenset(file.read_text(encoding="utf-8").split()) if file else frozenset()
-
-
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def _options(arguments: argparse.Namespace) -> EmulatorOptions:
+    file: Path | None = arguments.token_file
     return EmulatorOptions(
-        tokens=frozenset(arguments.token) | _tokens_in(arguments.token_file), body_bytes_max=arguments.body_bytes_max
+        tokens=frozenset(arguments.token),
+        owners=tuple(read_tokens(file.read_bytes())) if file else (),
+        body_bytes_max=arguments.body_bytes_max,
     )
 
 
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="tokens to accept, one a line: unseen by other users, unlike --token",
+        help="tokens to accept, one a line, or JSON with owners and scopes: unseen by other users, unlike --token",
     )
     add("--body-bytes-max", type=_positive, default=standard.body_bytes_max, help="largest request body")
     add("--no-rate-limit", action="store_true", help="no request limits at all")

@@ -4,20 +4,20 @@ import sqlite3
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from smeboost_emulators.airtable.attachments.arrivals import Arrivals
 from smeboost_emulators.airtable.attachments.files import FileStore
 from smeboost_emulators.airtable.attachments.keeper import Keeper
 from smeboost_emulators.airtable.clock import Clock
 from smeboost_emulators.airtable.errors import model_not_found, no_such_row, not_found, storage_failed
-from smeboost_emulators.airtable.ids import derived_id
 from smeboost_emulators.airtable.knobs import Knobs
 from smeboost_emulators.airtable.limits import RateLimits
 from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.records.iterators import Iterators
 from smeboost_emulators.airtable.records.pages import Pages
+from smeboost_emulators.airtable.rights import Rights
 from smeboost_emulators.airtable.seed import load_seed
+from smeboost_emulators.airtable.state.access import TokenOwner
 from smeboost_emulators.airtable.state.changes import Change, apply
 from smeboost_emulators.airtable.state.commits import Actor, Commit, Observer, stamp
 from smeboost_emulators.airtable.state.schema import State, Table
@@ -30,9 +30,13 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class EmulatorOptions:
-    """What is chosen once, at the start (see `Knobs` for the rest). No tokens means that any token is good."""
+    """What is chosen once, at the start (see `Knobs` for the rest). No tokens means that any token is good.
+
+    `owners` are tokens of which more is known than that they are good.
+    """
 
     tokens: frozenset[str] = frozenset()
+    owners: tuple[TokenOwner, ...] = ()
     body_bytes_max: int = 5 * MEBIBYTE
     journal_rows_max: int = JOURNAL_ROWS_MAX
 
@@ -48,6 +52,7 @@ class Emulator:
     store: Store | None = None
     observers: list[Observer] = field(default_factory=list[Observer])
     limits: RateLimits = field(init=False)
+    rights: Rights = field(init=False)
     pages: Pages = field(init=False)
     pinger: Pinger = field(init=False)
     keeper: Keeper = field(init=False)
@@ -55,6 +60,8 @@ class Emulator:
 
     def __post_init__(self) -> None:
         self.limits = RateLimits(self.knobs, self.clock)
+        plain = (TokenOwner(token) for token in self.options.tokens)
+        self.rights = Rights((*plain, *self.options.owners), self.knobs)
         self.pages = Pages(Iterators(self.knobs, self.clock), self.knobs)
         self.pinger = Pinger(self)
         self.observers.append(Webhooks(self.clock, self.knobs, self.pinger.wake))
@@ -63,15 +70,10 @@ class Emulator:
 
     def add_seed(self, text: bytes) -> None:
         """Load a seed beside what is there; an id of a base that exists replaces that base."""
-        for base in load_seed(text):
-            self.state.add(base)
+        self.state.join(load_seed(text))
         self.pages.forget()
         if self.store is not None:
             self.store.save(self.state)
-
-    def user_of(self, token: str) -> dict[str, Any]:
-        """Who a token belongs to, `{"id"}`: the same token is the same user for ever."""
-        return {"id": derived_id("usr", token)}
 
     def commit(self, base_id: str, changes: Iterable[Change], actor: Actor) -> None:
         """Store the changes of one request to one base, make them, and add what the observers make of them.

@@ -36,6 +36,9 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     unknown_record_status: Annotated[
         Literal[403, 404, 422], Meta(description="answer for a record id that never existed")
     ] = 403
+    plan: Annotated[
+        Literal["free", "team", "business", "enterprise"], Meta(description="what the account pays for")
+    ] = "team"
     attachment_fetch: Annotated[
         Literal["async", "sync", "off"],
         Meta(description="fetch the files of given URLs: after the answer, before it, or never"),

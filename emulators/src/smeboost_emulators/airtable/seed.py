@@ -1,8 +1,9 @@
 """Loading the seed: `{"bases": [{"id", "name", "permissionLevel", "tables", "records": {table: [record]}}]}`.
 
 `tables` are as the Meta API returns them, `records` are by table id (or name). A base may also bring `collaborators`
-(`[{"id", "email", "name"}]`), and a view `sort`, `recordIds` and `filterByFormula`. One side of a link is enough: the
-other is completed. Records are decoded one at a time, because a seed may have hundreds of thousands of them.
+(`[{"id", "email", "name"}]`) and `access` (see `state/access.py`), and a view `sort`, `recordIds` and
+`filterByFormula`. One side of a link is enough: the other is completed. Records are decoded one at a time, because a
+seed may have hundreds of thousands of them.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from smeboost_emulators.airtable.state.blueprint import build_base, checked_id
 from smeboost_emulators.airtable.state.cells import COLUMN_TYPES, Cell
 from smeboost_emulators.airtable.state.definitions import RecordDefinition, Seed, SeedBase
 from smeboost_emulators.airtable.state.links import TUPLE_LINKS_MAX, LinkEnd, packed
-from smeboost_emulators.airtable.state.schema import Base, Field, Table
+from smeboost_emulators.airtable.state.schema import Base, Field, State, Table
+from smeboost_emulators.airtable.tokens import checked_owner
 
 MEMO_ENTRIES_MAX = 65_536
 """Distinct values of one column that are remembered while it is loaded, so that equal cells share memory."""
@@ -28,8 +30,8 @@ MEMO_ENTRIES_MAX = 65_536
 _Load = Callable[[object], Cell]
 
 
-def load_seed(text: bytes) -> list[Base]:
-    """The bases of a seed, complete.
+def load_seed(text: bytes) -> State:
+    """What a seed describes, complete.
 
     Raises:
         SeedError: the seed is not valid; the message says where and why.
@@ -38,7 +40,12 @@ def load_seed(text: bytes) -> list[Base]:
         seed = msgspec.json.decode(text, type=Seed)
     except (msgspec.MsgspecError, RecursionError) as exc:
         raise SeedError(f"the seed is not valid JSON of the expected shape: {exc}") from None
-    return [_load_base(part) for part in seed.bases]
+    state = State()
+    for part in seed.bases:
+        state.add(_load_base(part))
+    state.workspaces |= {workspace.id: workspace for workspace in seed.workspaces}
+    state.tokens = {owner.token: checked_owner(owner) for owner in seed.tokens}
+    return state
 
 
 def _load_base(seed: SeedBase) -> Base:

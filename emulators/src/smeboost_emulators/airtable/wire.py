@@ -1,7 +1,7 @@
 """Requests in and answers out: path, token, body, and the vendor's error bodies."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -26,10 +26,13 @@ from smeboost_emulators.airtable.errors import (
     url_too_long,
 )
 from smeboost_emulators.airtable.ids import is_id
+from smeboost_emulators.airtable.needs import Need
+from smeboost_emulators.airtable.rights import Identity
 from smeboost_emulators.airtable.shapes import object_of
+from smeboost_emulators.airtable.state.access import Level, at_least
 from smeboost_emulators.airtable.state.changes import Change
 from smeboost_emulators.airtable.state.commits import Actor
-from smeboost_emulators.airtable.state.schema import WRITERS_LEVELS, Base, Table
+from smeboost_emulators.airtable.state.schema import Base, Table
 from smeboost_emulators.intake import BodyRefused, read_body
 
 URL_CHARACTERS_MAX = 16_000
@@ -44,8 +47,10 @@ class Call:
 
     request: Request
     emulator: Emulator
-    token: str
+    identity: Identity
     base: Base | None
+    level: Level = "none"
+    """What the owner of the token may do in the base."""
 
     @property
     def query(self) -> str:
@@ -58,11 +63,23 @@ class Call:
     @property
     def user_id(self) -> str:
         """Who asks."""
-        return str(self.emulator.user_of(self.token)["id"])
+        return str(self.identity.user["id"])
 
     def commit(self, changes: list[Change]) -> None:
         """Make the changes of this request to its base, in the name of who asks."""
-        self.emulator.commit(self.own_base().id, changes, Actor(self.emulator.user_of(self.token)))
+        self._check_still_there()
+        self.emulator.commit(self.own_base().id, changes, Actor(self.identity.user))
+
+    def record(self, changes: Sequence[Change]) -> None:
+        """Make changes that are no transaction of the base: to who may reach it."""
+        self._check_still_there()
+        self.emulator.record(changes)
+
+    def _check_still_there(self) -> None:
+        """While the body was read the base may have been deleted, or the emulator reset."""
+        base = self.own_base()
+        if self.emulator.state.bases.get(base.id) is not base:
+            raise model_not_found()
 
     def own_base(self) -> Base:
         if self.base is None:
@@ -78,7 +95,7 @@ class Call:
 
     def check_writable(self, _table: Table) -> None:
         """Refuse who may not write records of the table."""
-        if self.own_base().permission_level not in WRITERS_LEVELS:
+        if not at_least(self.level, "edit"):
             raise not_permitted()
 
     async def body(self, limit_bytes: int | None = None) -> dict[str, Any]:
@@ -89,11 +106,11 @@ class Call:
 Handler = Callable[[Call], Awaitable[object]]
 
 
-def endpoint(emulator: Emulator, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(emulator: Emulator, handler: Handler, need: Need) -> Callable[[Request], Awaitable[Response]]:
     """The Starlette endpoint for a handler that takes a `Call` and returns a `Response`, or what its JSON holds."""
 
     async def answer_request(request: Request) -> Response:
-        content = await handler(_open(emulator, request))
+        content = await handler(_open(emulator, request, need))
         if isinstance(content, Response):
             return content
         shown = emulator.keeper.addresses.shown(msgspec.json.encode(content), _origin(request))
@@ -119,26 +136,28 @@ def answer(status: int, content: object, headers: dict[str, str] | None = None) 
     return Response(msgspec.json.encode(content), status, headers, media_type=MEDIA_TYPE)
 
 
-def _open(emulator: Emulator, request: Request) -> Call:
+def _open(emulator: Emulator, request: Request, need: Need) -> Call:
     """Ids of a wrong shape are a missing route, which is found before the token is looked at."""
     base_id = unquote(request.path_params.get("base", "")) or None
     if base_id is not None and not is_id("app", base_id):
         raise not_found()
     if "record" in request.path_params and not is_id("rec", unquote(request.path_params["record"])):
         raise not_found()
-    token = _token(request, emulator.options.tokens)
+    token, rights = _token(request), emulator.rights
+    identity = rights.identify(token, emulator.state)
     base = None if base_id is None else emulator.state.bases.get(base_id)
     billed = not request.scope["path"].startswith("/v0/meta/")
     emulator.limits.check(token, base.id if base else None, billed=billed)
-    if base_id is not None and (base is None or base.permission_level == "none"):
-        raise model_not_found()
-    return Call(request, emulator, token, base)
+    rights.check_token(identity, need)
+    if base_id is None:
+        return Call(request, emulator, identity, None)
+    return Call(request, emulator, identity, base, rights.check_base(identity, base, emulator.state, need))
 
 
-def _token(request: Request, tokens: frozenset[str]) -> str:
+def _token(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     token = token.strip()
-    if scheme.lower() != "bearer" or not token or (tokens and token not in tokens):
+    if scheme.lower() != "bearer" or not token:
         raise authentication_required()
     return token
 

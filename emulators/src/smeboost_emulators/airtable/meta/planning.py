@@ -24,6 +24,7 @@ from smeboost_emulators.airtable.meta.refusals import (
     primary_field_refused,
     table_name_taken,
 )
+from smeboost_emulators.airtable.state.access import BaseAccess
 from smeboost_emulators.airtable.state.cells import PRIMARY_TYPES
 from smeboost_emulators.airtable.state.schema import Base, Table
 from smeboost_emulators.airtable.state.schema_changes import BaseCreated, FieldsCreated, TableCreated
@@ -64,7 +65,7 @@ class BaseRequest(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
     name: Name
     tables: Annotated[list[TableRequest], Meta(min_length=1, max_length=TABLES_MAX)]
-    workspace_id: str | UnsetType = UNSET
+    workspace_id: str
 
 
 def read_request(body: dict[str, Any], shape: type[_Request]) -> _Request:
@@ -118,7 +119,7 @@ def plan_table(base: Base, request: TableRequest) -> TableCreated:
     return TableCreated(base.id, plan.table_id, definition, plan.inverse_fields)
 
 
-def plan_base(request: BaseRequest, workspace_id: str) -> BaseCreated:
+def plan_base(request: BaseRequest, access: BaseAccess) -> BaseCreated:
     """A new base with its tables; its links cannot be made with it, because the ids to link to do not exist yet."""
     if not request.name:
         raise invalid_request("A base must have a name.")
@@ -128,7 +129,7 @@ def plan_base(request: BaseRequest, workspace_id: str) -> BaseCreated:
         if any(table["name"].casefold() == item.name.casefold() for table in tables):
             raise table_name_taken(item.name)
         tables.append(plan_table(base, item).definition)
-    definition = {"id": base.id, "name": request.name, "workspaceId": workspace_id, "tables": tables}
+    definition = {"id": base.id, "name": request.name, "access": msgspec.to_builtins(access), "tables": tables}
     return BaseCreated(base.id, definition)
 
 

@@ -30,6 +30,7 @@ def build_base(definition: BaseDefinition) -> Base:
     """
     where = f"base {definition.name!r}"
     base = Base(checked_id("app", definition.id, where), definition.name, definition.permission_level)
+    base.access = definition.access
     for described in definition.tables:
         table = build_table(base, described, f"{where}, table {described.name!r}")
         if base.find_table(table.name) or table.id in base.tables:

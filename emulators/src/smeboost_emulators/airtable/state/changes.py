@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from smeboost_emulators.airtable.shapes import list_of
+from smeboost_emulators.airtable.state.account_changes import AccountChange, apply_account_change
 from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.schema import Base, Field, State, Table
 from smeboost_emulators.airtable.state.schema_changes import SchemaChange, apply_schema_change
@@ -67,7 +68,7 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True, tag="stamp"):
 
 
 _RecordChange: TypeAlias = Created | CellsSet | Deleted
-Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | SchemaChange | HookEvent
+Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | SchemaChange | AccountChange | HookEvent
 
 
 def apply(state: State, change: Change) -> None:
@@ -77,6 +78,9 @@ def apply(state: State, change: Change) -> None:
         return
     if isinstance(change, SchemaChange):
         apply_schema_change(state, change)
+        return
+    if isinstance(change, AccountChange):
+        apply_account_change(state, change)
         return
     if isinstance(change, HookEvent):
         apply_hook_event(state.bases[change.base_id].hooks, change)

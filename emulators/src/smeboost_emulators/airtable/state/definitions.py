@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from smeboost_emulators.airtable.state.access import BaseAccess, Level, TokenOwner, Workspace
+
 
 class SortDefinition(msgspec.Struct, rename="camel"):
     field: str
@@ -48,7 +50,8 @@ class BaseDefinition(msgspec.Struct, rename="camel"):
     name: str
     tables: list[TableDefinition] = []
     id: str | None = None
-    permission_level: Literal["none", "read", "comment", "edit", "create"] = "create"
+    permission_level: Level = "create"
+    access: BaseAccess = BaseAccess()
 
 
 class RecordDefinition(msgspec.Struct, gc=False, rename="camel"):
@@ -66,5 +69,12 @@ class SeedBase(BaseDefinition, rename="camel"):
     collaborators: list[dict[str, Any]] = []
 
 
-class Seed(msgspec.Struct):
+class Account(msgspec.Struct):
+    """What belongs to no base."""
+
+    workspaces: list[Workspace] = []
+    tokens: list[TokenOwner] = []
+
+
+class Seed(Account, kw_only=True):
     bases: list[SeedBase]

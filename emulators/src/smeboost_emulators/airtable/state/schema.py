@@ -14,13 +14,10 @@ from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.values import Value
 
 from smeboost_emulators.airtable.errors import SeedError
+from smeboost_emulators.airtable.state.access import HOME_WORKSPACE, BaseAccess, Level, TokenOwner, Workspace
 from smeboost_emulators.airtable.state.cells import Cell, Column
 from smeboost_emulators.airtable.state.links import LinkEnd
 from smeboost_emulators.airtable.webhooks.ledger import Hook
-
-WRITERS_LEVELS = ("edit", "create")
-"""The permission levels that may write records."""
-
 
 HIDDEN_OPTIONS = {"rollup": ("formula",), "button": ("label", "url")}
 """Options that are ours: the vendor has them somewhere, and its API does not show them."""
@@ -199,7 +196,8 @@ class Base:
 
     id: str
     name: str
-    permission_level: str = "create"
+    permission_level: Level = "create"
+    access: BaseAccess = field(default_factory=BaseAccess)
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
     people: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     hooks: dict[str, Hook] = field(default_factory=dict[str, Hook])
@@ -216,10 +214,17 @@ class Base:
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything there is: the bases, and their tables by id (table ids are unique over all bases)."""
+    """Everything there is: the bases, and their tables by id (table ids are unique over all bases).
+
+    `tokens` are those that a seed brought; the emulator's own options may have more.
+    """
 
     bases: dict[str, Base] = field(default_factory=dict[str, Base])
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
+    workspaces: dict[str, Workspace] = field(
+        default_factory=lambda: {HOME_WORKSPACE: Workspace(HOME_WORKSPACE, "Home")}
+    )
+    tokens: dict[str, TokenOwner] = field(default_factory=dict[str, TokenOwner])
 
     def add(self, base: Base) -> None:
         """Make a complete base visible, in place of the one that has its id.
@@ -236,3 +241,20 @@ class State:
             del self.tables[table_id]
         self.tables.update(base.tables)
         self.bases[base.id] = base
+        self.workspaces.setdefault(base.access.workspace_id, Workspace(base.access.workspace_id))
+
+    def remove(self, base_id: str) -> None:
+        """Forget a base and all that is in it."""
+        for table_id in self.bases.pop(base_id).tables:
+            del self.tables[table_id]
+
+    def join(self, other: "State") -> None:
+        """Take over all that is in another state; what has the same id is replaced.
+
+        Raises:
+            SeedError: see `add`.
+        """
+        for base in other.bases.values():
+            self.add(base)
+        self.workspaces |= other.workspaces
+        self.tokens |= other.tokens

@@ -4,7 +4,7 @@ Links are stored as slots of the linked table, which are a fraction of the ids. 
 of a column are shared on the way back, because most columns of real data repeat themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -12,19 +12,45 @@ import msgspec
 from smeboost_emulators.airtable.state.blueprint import build_base
 from smeboost_emulators.airtable.state.cells import Cell, Column
 from smeboost_emulators.airtable.state.changes import restored
-from smeboost_emulators.airtable.state.definitions import BaseDefinition
+from smeboost_emulators.airtable.state.definitions import Account, BaseDefinition
 from smeboost_emulators.airtable.state.links import LinkCell, LinkEnd, packed
-from smeboost_emulators.airtable.state.schema import Base, Table, View
+from smeboost_emulators.airtable.state.schema import Base, State, Table, View
 from smeboost_emulators.airtable.webhooks.ledger import hooks_from_bytes, hooks_to_bytes
 
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.decode
 
 
+def state_to_parts(state: State) -> Iterator[tuple[str, str, bytes]]:
+    """The base id (empty for what belongs to none), name and content of each part."""
+    account = {"workspaces": list(state.workspaces.values()), "tokens": list(state.tokens.values())}
+    yield "", "account", _encode(account)
+    for base in state.bases.values():
+        for name, content in base_to_parts(base):
+            yield base.id, name, content
+
+
+def state_from_parts(parts: Iterable[tuple[str, str, bytes]]) -> State:
+    """The state that the parts were made of."""
+    by_base: dict[str, dict[str, bytes]] = {}
+    for base_id, name, content in parts:
+        by_base.setdefault(base_id, {})[name] = content
+    state = State()
+    for base_id, named in by_base.items():
+        if base_id:
+            state.add(base_from_parts(named))
+    if "" in by_base:
+        account = msgspec.msgpack.decode(by_base[""]["account"], type=Account)
+        state.workspaces = {workspace.id: workspace for workspace in account.workspaces}
+        state.tokens = {owner.token: owner for owner in account.tokens}
+    return state
+
+
 def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
     """The name and content of each part."""
     tables = [table.described(with_visible_fields=False) | _hidden(table) for table in base.tables.values()]
     shown = {"id": base.id, "name": base.name, "permissionLevel": base.permission_level, "tables": tables}
+    shown["access"] = msgspec.to_builtins(base.access)
     yield "definition", _encode({"base": shown, "people": base.people, "transaction": base.transaction})
     if base.hooks:
         yield "webhooks", hooks_to_bytes(base.hooks)

@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from smeboost_shared.logs import get_logger
@@ -18,7 +17,7 @@ from smeboost_shared.logs import get_logger
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.state.changes import Change, apply
 from smeboost_emulators.airtable.state.schema import State
-from smeboost_emulators.airtable.state.snapshot import base_from_parts, base_to_parts
+from smeboost_emulators.airtable.state.snapshot import state_from_parts, state_to_parts
 
 log = get_logger("airtable-emulator")
 FILE_NAME = "airtable.sqlite3"
@@ -70,13 +69,8 @@ class Store:
 
     def load(self) -> State:
         """The state as it was after the last acknowledged request."""
-        state = State()
         self._rows = 0
-        parts: dict[str, dict[str, bytes]] = {}
-        for base_id, name, content in self._database.execute("select base_id, name, content from part order by rowid"):
-            parts.setdefault(base_id, {})[name] = content
-        for named in parts.values():
-            state.add(base_from_parts(named))
+        state = state_from_parts(self._database.execute("select base_id, name, content from part order by rowid"))
         decoder = msgspec.msgpack.Decoder(list[Change])
         for (changes,) in self._database.execute("select changes from journal order by sequence"):
             self._rows += 1
@@ -125,9 +119,7 @@ class Store:
         database.execute("begin immediate")
         try:
             database.execute("delete from part")
-            for base in state.bases.values():
-                rows: list[tuple[str, str, Any]] = [(base.id, name, blob) for name, blob in base_to_parts(base)]
-                database.executemany("insert into part values (?, ?, ?)", rows)
+            database.executemany("insert into part values (?, ?, ?)", state_to_parts(state))
             database.execute("delete from journal")
             database.execute("commit")
         except BaseException:
