@@ -22,8 +22,35 @@ COMMAND = [sys.executable, "-m", "smeboost_airtable"]
 START_SECONDS_MAX = 30
 POLL_SECONDS = 0.05
 ORDERS = {"base_id": "appSmallShop00001", "table_id": "Orders"}
-READS = {"list_bases", "list_tables", "list_records", "get_record"}
-WRITES = {"create_records", "update_records", "upsert_records", "delete_records"}
+READS = {
+    "list_bases",
+    "list_tables",
+    "list_records",
+    "get_record",
+    "list_comments",
+    "read_attachment",
+    "list_webhooks",
+    "list_webhook_payloads",
+    "check_access",
+    "read_admin",
+}
+WRITES = {
+    "create_records",
+    "update_records",
+    "upsert_records",
+    "delete_records",
+    "create_base",
+    "create_table",
+    "create_field",
+    "update_schema",
+    "write_comment",
+    "delete_comment",
+    "upload_attachment",
+    "create_webhook",
+    "change_webhook",
+    "sync_csv",
+    "change_admin",
+}
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -113,10 +140,20 @@ async def test_http_server_that_is_read_only_offers_and_does_reading_only(airtab
 
 async def test_server_offers_the_toolsets_that_the_command_line_names(airtable):
     variables = {"AIRTABLE_API_KEY": airtable.token, "AIRTABLE_TOOLSETS": "records"}
-    arguments = [*COMMAND[1:], "--toolsets", "schema"]
+    arguments = [*COMMAND[1:], "--toolsets", "schema, comments"]
     transport = StdioTransport(COMMAND[0], arguments, env=environment(**variables), keep_alive=False)
     async with Client(transport) as client:
-        assert {tool.name for tool in await client.list_tools()} == {"list_bases", "list_tables"}
+        assert {tool.name for tool in await client.list_tools()} == {
+            "list_bases",
+            "list_tables",
+            "create_base",
+            "create_table",
+            "create_field",
+            "update_schema",
+            "list_comments",
+            "write_comment",
+            "delete_comment",
+        }
 
 
 async def test_unknown_toolset_ends_the_start_with_one_line_and_the_closest():

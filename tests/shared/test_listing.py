@@ -60,8 +60,8 @@ async def test_a_listed_schema_says_what_matters_and_nothing_else(server: FastMC
             "either": {"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "null"}]},
         },
         "required": ["row"],
-        "additionalProperties": False,
     }
+    assert tool.meta is None
     assert tool.output_schema is not None
     listed_row = tool.output_schema["properties"]["rows"]["items"]
     assert listed_row["properties"]["note"] == {"type": ["string", "null"], "description": "what somebody wrote"}
@@ -87,12 +87,19 @@ def test_a_property_called_like_a_keyword_stays() -> None:
         assert lean == {"type": "object", "properties": {"title": {"type": "string"}, "default": {}}}
 
 
-def test_what_allows_nothing_and_what_allows_something_are_told_apart() -> None:
-    assert lean_input({"type": "object", "additionalProperties": False}) == {
-        "type": "object",
-        "additionalProperties": False,
-    }
-    assert lean_output({"type": "object", "additionalProperties": {"title": "X"}}) == {"type": "object"}
+def test_what_other_properties_hold_is_said_where_it_says_something() -> None:
+    anything = {"$defs": {"Any": {"description": "Anything."}}, "additionalProperties": {"$ref": "#/$defs/Any"}}
+    for says_nothing in ({"additionalProperties": False}, {"additionalProperties": {"title": "X"}}, anything):
+        assert lean_input({"type": "object", **says_nothing}) == {"type": "object"}
+    numbers = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert lean_output(numbers) == numbers
+
+
+def test_lengths_are_left_to_the_error_and_numbers_have_their_bounds() -> None:
+    text = {"type": "string", "minLength": 1, "maxLength": 5}
+    schema = {"properties": {"text": text, "size": {"type": "integer", "maximum": 9}}, "required": ["text"]}
+    properties = {"text": {"type": "string"}, "size": {"type": "integer", "maximum": 9}}
+    assert lean_input(schema) == {"properties": properties, "required": ["text"]}
 
 
 def test_tokens_are_a_fourth_of_the_characters() -> None:

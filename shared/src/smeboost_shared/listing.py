@@ -3,9 +3,11 @@
 Every host puts the whole listing into its model's context, so each word of it is paid for in each conversation. Rules
 of this room (JSON Schema 2020-12 terms):
 
-- Dropped: `title`; a class's docstring, written for us (fields have descriptions of their own); `additionalProperties`,
-  except that a tool takes no other arguments; a default of `null` or `false`, which is what an absent argument means;
-  every default in what a tool gives.
+- Dropped: `title`; a class's docstring, written for us (fields have descriptions of their own); `additionalProperties`
+  where it describes nothing (no tool takes unknown arguments, and its error names the nearest); a default of `null` or
+  `false`, which is what an absent argument means;
+  every default, and which parts are always there, in what a tool gives; how long a text or list may be, which an error
+  says to those whom it concerns; FastMCP's note that a tool has no tags.
 - `null` beside one other type is dropped from what a tool takes (leaving the argument out says the same, and strict
   hosts refuse `anyOf`) and becomes a list of types in what it gives.
 - What a tool accepts stays as it is, wider than what is said: arguments are checked by the function's own types.
@@ -17,11 +19,14 @@ from typing import Any, cast
 
 from fastmcp.server.transforms import Transform
 from fastmcp.tools import Tool
+from fastmcp.utilities.json_schema import dereference_refs
+from mcp.types import Tool as McpTool
 
 Schema = dict[str, Any]
 _NAMED = ("properties", "$defs", "patternProperties")
 _SCHEMAS = ("items", "additionalProperties", "not")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_LENGTHS = ("minLength", "maxLength", "minItems", "maxItems")
 _NULL = {"type": "null"}
 
 
@@ -40,20 +45,35 @@ class LeanListing(Transform):
         known = self._known.get(tool.name)
         if known is None or known[0] is not tool:
             output = tool.output_schema and lean_output(tool.output_schema)
-            changed = {"parameters": lean_input(tool.parameters), "output_schema": output}
-            known = self._known[tool.name] = (tool, tool.model_copy(update=changed))
+            lean = {"parameters": lean_input(tool.parameters), "output_schema": output}
+            said = {name: getattr(tool, name) for name in Tool.model_fields}
+            known = self._known[tool.name] = (tool, _ListedTool.model_validate(said | lean))
         return known[1]
+
+
+class _ListedTool(Tool):
+    """A tool as it is shown, and no more: what is called is the tool itself."""
+
+    def to_mcp_tool(self, **overrides: Any) -> McpTool:
+        meta = {key: value for key, value in self.get_meta().items() if (key, value) != ("fastmcp", {"tags": []})}
+        return super().to_mcp_tool(**({"_meta": meta or None} | overrides))
 
 
 def lean_input(schema: Schema) -> Schema:
     """A schema of what a tool takes, without what says nothing."""
-    closed = {"additionalProperties": False} if schema.get("additionalProperties") is False else {}
-    return _lean(schema, gives=False) | closed
+    return _lean(_resolved(schema), gives=False)
 
 
 def lean_output(schema: Schema) -> Schema:
     """A schema of what a tool gives, without what says nothing."""
-    return _undescribed(_lean(schema, gives=True))
+    return _undescribed(_lean(_resolved(schema), gives=True))
+
+
+def _resolved(schema: Schema) -> Schema:
+    """The schema without references, as FastMCP shows it in the end: what they stand for may say nothing."""
+    definitions = cast(dict[str, Schema], schema.get("$defs", {}))
+    undescribed = {name: _undescribed(definition) for name, definition in definitions.items()}
+    return dereference_refs(schema | {"$defs": undescribed}) if definitions else schema
 
 
 def _lean(schema: Schema, *, gives: bool) -> Schema:
@@ -63,8 +83,7 @@ def _lean(schema: Schema, *, gives: bool) -> Schema:
 
 def _part(key: str, value: object, *, gives: bool) -> object:
     if key in _NAMED and isinstance(value, dict):
-        named = {name: _lean(part, gives=gives) for name, part in cast(dict[str, Schema], value).items()}
-        return {name: _undescribed(part) for name, part in named.items()} if key == "$defs" else named
+        return {name: _lean(part, gives=gives) for name, part in cast(dict[str, Schema], value).items()}
     if key in _SCHEMAS and isinstance(value, dict):
         return _lean(cast(Schema, value), gives=gives)
     if key in _LISTS and isinstance(value, list):
@@ -77,7 +96,7 @@ def _is_noise(key: str, value: object, *, gives: bool) -> bool:
         return gives or value is None or value is False
     if key == "additionalProperties":
         return value in (True, False, {})
-    return key == "title"
+    return key in (("title", "required") if gives else ("title", *_LENGTHS))
 
 
 def _undescribed(definition: Schema) -> Schema:

@@ -112,6 +112,19 @@ class AirtableClient:
                 raise no_table(table_id, tables)
         return table
 
+    def forget_schema(self, base_id: str) -> None:
+        """Read the schema of this base anew next time: it was changed."""
+        self._memory.forget(base_id)
+
+    async def download(self, url: str, *, bytes_max: int) -> bytes:
+        """A file that Airtable keeps, by one of its expiring links; the token is not sent.
+
+        Raises:
+            TooLarge: it has more bytes than `bytes_max`.
+            NotFound, VendorUnavailable, VendorTimeout: it cannot be had.
+        """
+        return await self._transport.download(url, bytes_max=bytes_max)
+
     async def list_records(
         self, base_id: str, table_id: str, query: dict[str, object], *, places: Places
     ) -> RecordsAnswer:

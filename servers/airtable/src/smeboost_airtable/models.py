@@ -3,9 +3,21 @@
 Airtable's camelCase is read through validation aliases; what leaves this server has the names below.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, JsonValue, TypeAdapter, field_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    JsonValue,
+    RootModel,
+    TypeAdapter,
+    WithJsonSchema,
+    field_serializer,
+    model_validator,
+)
 from pydantic_core import core_schema
 from smeboost_shared.errors import ErrorBody
 
@@ -22,14 +34,19 @@ Cell = Annotated[
 ]
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+# What is absent rather than null when there is none, so its schema need not speak of null.
+MaybeText = Annotated[str | None, Field(exclude_if=_is_none), WithJsonSchema({"type": "string"})]
+MaybeObject = Annotated[dict[str, JsonValue] | None, Field(exclude_if=_is_none), WithJsonSchema({"type": "object"})]
+
+
 class Answer(BaseModel):
     """Base of everything read from Airtable: frozen; keys that we do not know are ignored."""
 
     model_config = ConfigDict(frozen=True, validate_by_name=True)
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 def _is_nothing(value: list[object]) -> bool:
@@ -50,8 +67,8 @@ class TableField(Answer):
     id: str
     name: str
     type: str
-    description: str | None = Field(None, exclude_if=_is_none)
-    options: dict[str, JsonValue] | None = Field(None, exclude_if=_is_none)
+    description: MaybeText = None
+    options: MaybeObject = None
 
 
 class View(Answer):
@@ -63,7 +80,7 @@ class View(Answer):
 class Table(Answer):
     id: str
     name: str
-    description: str | None = Field(None, exclude_if=_is_none)
+    description: MaybeText = None
     primary_field_id: str = Field(validation_alias="primaryFieldId")
     fields: list[TableField]
     views: list[View] = []
@@ -82,7 +99,103 @@ class Deleted(Answer):
     deleted: bool
 
 
+class Author(Answer):
+    id: str
+    email: MaybeText = None
+    name: MaybeText = None
+
+
+class Comment(Answer):
+    """A comment; `mentioned` says by id who is meant by `@[usr...]` in the text."""
+
+    id: str
+    author: Author
+    text: str
+    created_time: str = Field(validation_alias="createdTime")
+    last_updated_time: MaybeText = Field(default=None, validation_alias="lastUpdatedTime")
+    parent_comment_id: MaybeText = Field(default=None, validation_alias="parentCommentId")
+    mentioned: MaybeObject = None
+    reactions: Cell = Field(default=None, exclude_if=_is_none)
+
+
+class Attachment(Answer):
+    """A file in a cell; `url` works for about two hours."""
+
+    id: str
+    filename: str
+    url: str
+    size: int | None = Field(None, exclude_if=_is_none)
+    type: MaybeText = None
+
+
+class Webhook(Answer):
+    id: str
+    notification_url: str | None = Field(None, validation_alias="notificationUrl")
+    is_enabled: bool = Field(validation_alias="isHookEnabled")
+    notifies: bool = Field(validation_alias="areNotificationsEnabled")
+    next_cursor: int = Field(validation_alias="cursorForNextPayload")
+    expires_at: MaybeText = Field(default=None, validation_alias="expirationTime")
+    last_notification: JsonValue = Field(None, validation_alias="lastNotificationResult", exclude_if=_is_none)
+    specification: dict[str, JsonValue]
+
+
 # What Airtable's endpoints answer with.
+
+
+class Nothing(Answer):
+    """An answer that says no more than that it was done."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_an_empty_body(cls, value: object) -> object:
+        return {} if value is None else value
+
+
+class Anything(RootModel[JsonValue]):
+    """An answer that is handed on as it is."""
+
+
+class WhoAmI(Answer):
+    id: str
+    email: MaybeText = None
+    scopes: list[str] | None = Field(None, exclude_if=_is_none)
+
+
+class CommentsAnswer(Answer):
+    comments: list[Comment]
+    offset: str | None = None
+
+
+class UploadAnswer(Answer):
+    id: str
+    fields: dict[str, list[Attachment]]
+
+
+class WebhooksAnswer(Answer):
+    webhooks: list[Webhook]
+
+
+class Refreshed(Answer):
+    expires_at: str = Field(validation_alias="expirationTime")
+
+
+class PayloadsAnswer(Answer):
+    payloads: list[dict[str, Cell]]
+    cursor: int
+    might_have_more: bool = Field(validation_alias="mightHaveMore")
+
+
+class NewBase(Answer):
+    id: str
+    tables: list[Table]
+
+
+class NewWebhook(Answer):
+    """`mac_secret_base64` signs the notifications and is shown only now."""
+
+    id: str
+    mac_secret_base64: str = Field(validation_alias="macSecretBase64")
+    expires_at: MaybeText = Field(default=None, validation_alias="expirationTime")
 
 
 class BasesAnswer(Answer):
@@ -130,6 +243,38 @@ class NewRecord(Input):
 class RecordChange(Input):
     id: str
     fields: FieldValues
+
+
+@dataclass(frozen=True)
+class RecordPlace:
+    """Which record is meant; the table by id or name."""
+
+    base_id: str
+    table_id: str
+    record_id: str
+
+
+class NewField(Input):
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    type: str
+    description: str | None = None
+    options: dict[str, JsonValue] | None = None
+
+    def body(self) -> dict[str, JsonValue]:
+        """As Airtable takes it."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class NewTable(Input):
+    """The first field is the primary one."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    fields: Annotated[list[NewField], Field(min_length=1)]
+    description: str | None = None
+
+    def body(self) -> dict[str, JsonValue]:
+        """As Airtable takes it."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 # What the tools give.
@@ -190,3 +335,50 @@ class UpsertOutcome(WriteOutcome):
 
 class DeleteOutcome(Outcome):
     deleted: list[str]
+
+
+class Made(BaseModel):
+    """A base, table or field as it is now; `fields` are ids by name (of a base: its tables)."""
+
+    id: str
+    name: str
+    type: MaybeText = None
+    description: MaybeText = None
+    options: MaybeObject = None
+    fields: dict[str, str] | None = Field(default=None, exclude_if=_is_none)
+
+
+class CommentPage(BaseModel):
+    """A page of comments; `cursor` is null on the last."""
+
+    comments: list[Comment]
+    cursor: str | None = None
+
+
+class AttachmentList(BaseModel):
+    attachments: list[Attachment]
+
+
+class WebhookChange(BaseModel):
+    id: str
+    done: str
+    expires_at: MaybeText = None
+
+
+class Access(BaseModel):
+    """`role` is the owner's in the base; `scopes` says of each scope that could be tried `ok`, or why not."""
+
+    user: WhoAmI
+    bases: int
+    role: MaybeText = None
+    scopes: dict[str, str]
+
+
+class SyncedRows(BaseModel):
+    rows: int
+
+
+class AdminAnswer(BaseModel):
+    """Airtable's own answer; null when it has none."""
+
+    answer: Cell

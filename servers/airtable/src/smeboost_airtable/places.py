@@ -4,7 +4,7 @@ Airtable names a field, a choice or a record; the caller needs the argument: `fi
 Counting starts at 0 and goes through the whole call, not through what was sent of it in one request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,6 +87,19 @@ class InIds(Nowhere):
     def items_with_id(self, record_id: str) -> list[int]:
         """See `Places.items_with_id`."""
         return [item for item, known in zip(self.items, self.record_ids, strict=True) if known == record_id]
+
+
+@dataclass(frozen=True)
+class Named(Nowhere):
+    """Arguments known by what they hold; anything else is about `otherwise`."""
+
+    places: Mapping[str, str]
+    otherwise: str = ""
+
+    def of(self, name: str) -> list[str]:
+        """See `Places.of`."""
+        found = self.places.get(name, self.otherwise)
+        return [found] if found else []
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,11 @@ class SchemaMemory:
             self._tables.popitem(last=False)
         return known[1]
 
+    def forget(self, base_id: str) -> None:
+        """Read this base anew next time: we have changed it."""
+        self._tables.pop(base_id, None)
+        self._bases = None
+
     def _is_young(self, read_at: float, not_older_than_seconds: float | None) -> bool:
         limit = self._seconds if not_older_than_seconds is None else not_older_than_seconds
         return time.monotonic() - read_at < limit

@@ -3,6 +3,7 @@
 Sources of the defaults: Airtable's "Rate limits" page (5 requests a second for a base, 30 s after a 429).
 """
 
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -123,6 +124,12 @@ class AirtableSettings(Settings):
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("must be one line of printable ASCII without spaces; copy the token again")
         return SecretStr(text)
+
+    files_dir: Path | None = Field(
+        None,
+        validation_alias="AIRTABLE_FILES_DIR",
+        description="the one folder of this machine from which files may be uploaded and into which they are saved",
+    )
 
     @property
     def content_host(self) -> str:

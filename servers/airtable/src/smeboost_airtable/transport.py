@@ -27,9 +27,11 @@ from requests.auth import AuthBase
 from requests.exceptions import InvalidJSONError, JSONDecodeError, ProxyError
 from smeboost_shared.errors import (
     InvalidInput,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     SmeBoostError,
+    TooLarge,
     VendorBadAnswer,
     VendorTimeout,
     VendorUnavailable,
@@ -102,6 +104,26 @@ class Transport:
         except TimeoutError:
             raise _no_answer(request, VendorTimeout()) from None
 
+    async def download(self, url: str, *, bytes_max: int) -> bytes:
+        """The bytes behind one of Airtable's expiring links, asked without the token.
+
+        Raises:
+            TooLarge: there are more than `bytes_max`.
+            NotFound: the link is not a web address, or has expired.
+            RateLimited, VendorUnavailable, VendorTimeout: see `send`.
+        """
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise NotFound("The file has no web address.")
+        if not self._slots.acquire(blocking=False):
+            raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
+        answer = in_own_thread(
+            lambda: _download(url, bytes_max, self._settings), name="airtable-file", on_end=self._slots.release
+        )
+        try:
+            return await asyncio.wait_for(answer, self._settings.answer_timeout_seconds)
+        except TimeoutError:
+            raise VendorTimeout("The file did not arrive in time.") from None
+
     def _url(self, request: Request) -> str:
         host = self._settings.content_host if request.to_content_host else self._settings.endpoint_url
         return "/".join((host, request.root, *(quote(segment, safe="") for segment in request.path)))
@@ -122,6 +144,25 @@ def _send(api: Api, url: str, request: Request) -> object:
         return cast(object, api.request(request.method, url, params=request.params, json=request.body))
     except (requests.RequestException, HTTPError, ValueError, RecursionError) as exc:
         raise _translated(exc, request) from exc
+
+
+def _download(url: str, bytes_max: int, settings: AirtableSettings) -> bytes:
+    timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
+    with requests.Session() as session:
+        adapter = _BoundedAdapter(settings.model_copy(update={"answer_bytes_max": bytes_max}), mends=False)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        session.trust_env = urlsplit(url).hostname not in LOOPBACK_HOSTS
+        try:
+            answer = session.get(url, timeout=timeout, allow_redirects=False)
+        except _AnswerTooLarge as exc:
+            raise TooLarge(f"The file has more than {bytes_max} bytes.") from exc
+        except (requests.RequestException, HTTPError, ValueError) as exc:
+            raise _translated(exc, Request(method="GET", path=())) from exc
+    if answer.status_code != 200:
+        hint = "Links of attachments last about two hours; ask for the record again."
+        raise NotFound(f"Airtable does not give the file (status {answer.status_code}).", hint=hint)
+    return answer.content
 
 
 def _translated(exc: Exception, request: Request) -> SmeBoostError:
@@ -170,14 +211,16 @@ class _AnswerTooLarge(ValueError):
 class _BoundedAdapter(HTTPAdapter):
     """Reads each answer at once, up to a size and a time; requests itself knows neither."""
 
-    def __init__(self, settings: AirtableSettings) -> None:
+    def __init__(self, settings: AirtableSettings, *, mends: bool = True) -> None:
         super().__init__(pool_maxsize=settings.threads_max, max_retries=0)
+        self._mends = mends
         self._bytes_max = settings.answer_bytes_max
         self._seconds_max = settings.answer_timeout_seconds
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = super().build_response(req, resp)
-        response.raw = BytesIO(mended(self._body(resp)))
+        body = self._body(resp)
+        response.raw = BytesIO(mended(body) if self._mends else body)
         return response
 
     def _body(self, answer: BaseHTTPResponse) -> bytes:

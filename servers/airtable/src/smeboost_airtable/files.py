@@ -1,0 +1,67 @@
+"""Files of this machine that tools may touch: those of one folder that the settings name, and no others.
+
+Names come from a model or from Airtable, so they are data: a path that leads out of the folder, also by a link, is
+refused, and nothing that exists is overwritten.
+"""
+
+from pathlib import Path
+
+from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound, TooLarge
+
+NAME_CHARACTERS_MAX = 120
+NUMBERED_MAX = 1_000
+
+
+def read_file(folder: Path | None, name: str, *, bytes_max: int) -> tuple[str, bytes]:
+    """The name and the bytes of a file below `folder`.
+
+    Raises:
+        InvalidInput: no folder is set, or the path leads out of it.
+        NotFound: there is no such file.
+        TooLarge: it has more than `bytes_max` bytes.
+    """
+    path = _inside(folder, name)
+    try:
+        size = path.stat().st_size
+        if size > bytes_max:
+            problem = FieldProblem(field="path", message=f"has {size} bytes; {bytes_max} can be uploaded")
+            raise TooLarge("The file is too large to upload.", errors=[problem])
+        return path.name, path.read_bytes()
+    except (OSError, ValueError) as exc:
+        problem = FieldProblem(field="path", message="cannot be read")
+        raise NotFound("There is no such file.", errors=[problem]) from exc
+
+
+def save_file(folder: Path | None, name: str, content: bytes) -> Path:
+    """Write a new file into `folder`; a name that is taken gets a number.
+
+    Raises:
+        InvalidInput: no folder is set, or it cannot be written to.
+    """
+    safe = "".join(character if character.isalnum() or character in " ._-" else "_" for character in name)
+    target = _inside(folder, safe.strip(" .")[-NAME_CHARACTERS_MAX:] or "file")
+    for number in range(1, NUMBERED_MAX):
+        candidate = target if number == 1 else target.with_name(f"{target.stem} {number}{target.suffix}")
+        try:
+            with candidate.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            continue
+        except OSError as exc:
+            raise InvalidInput("The folder of AIRTABLE_FILES_DIR cannot be written to.") from exc
+        return candidate
+    raise InvalidInput(f"The folder of AIRTABLE_FILES_DIR has {NUMBERED_MAX} files of this name.")
+
+
+def _inside(folder: Path | None, name: str) -> Path:
+    if folder is None:
+        hint = "Set AIRTABLE_FILES_DIR to a folder, or give the content itself."
+        problem = FieldProblem(field="path", message="files of this machine are closed to tools")
+        raise InvalidInput("No folder is open to this server.", hint=hint, errors=[problem])
+    root = folder.resolve()
+    path = (root / name).resolve() if "\0" not in name else root
+    if path == root or not path.is_relative_to(root):
+        raise InvalidInput(
+            "The path leads out of the folder.", errors=[FieldProblem(field="path", message="is outside")]
+        )
+    return path
