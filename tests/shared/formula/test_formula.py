@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smeboost_shared.formula.compile import UnknownFields, compile_formula
+from smeboost_shared.formula.evaluation import EvaluationError
 from smeboost_shared.formula.faults import FormulaSyntaxError
 from smeboost_shared.formula.mappings import MappedCells, MappedRow
 from smeboost_shared.formula.values import Value
@@ -69,6 +70,17 @@ def value_of(text: str, **cells: Value) -> Value:
         ("WEEKDAY('2024-05-05')", 0),
         ("RECORD_ID()", "recAAAAAAAAAAAAAA"),
         ("ISERROR(ERROR())", 1),
+        ("VALUE('$1,234.50')", 1234.5),
+        ("ISERROR(VALUE('1' & REPT(' ', 500) & 'x'))", 1),
+        ("ISERROR('1_000' + 1)", 1),
+        ("'12' + 1", 13),
+        ("ISERROR(0 / 0)", 0),
+        ("ROUND(1234567890123.45, 1)", 1234567890123.5),
+        ("FLOOR(0.3, 0.1)", 0.3),
+        ("EVEN(-3)", -2),
+        ("ODD(-2)", -3),
+        ("LOG(1000)", 3),
+        ("0.00001 & ' ' & 1e-7 & ' ' & 1e20 & ' ' & 1e21", "0.00001 1e-7 100000000000000000000 1e+21"),
         ("'it\\'s'", "it's"),
     ],
 )
@@ -173,3 +185,25 @@ def test_a_filter_drops_a_record_whose_value_is_an_error_or_false() -> None:
 @given(st.integers(-1000, 1000), st.integers(-1000, 1000), st.integers(1, 1000))
 def test_arithmetic_agrees_with_python(a: int, b: int, c: int) -> None:
     assert value_of(f"({a}) + ({b}) * {c} - ({a}) / {c}") == a + b * c - a / c
+
+
+scalars = st.sampled_from(
+    [None, "", "a", "5", "2024-05-01", 0, 0.0, 5, 5.0, math.inf, datetime(2024, 5, 1, tzinfo=UTC)]
+)
+
+
+@given(
+    scalars | st.lists(scalars, max_size=2),
+    st.sampled_from(["0", "5", "''", "'a'", "'5'", "'2024-05-01'"]),
+    st.sampled_from(["=", "!=", "<", "<=", ">", ">="]),
+)
+def test_a_comparison_with_a_constant_is_one_with_a_cell_of_that_value(
+    left: Value, constant: str, operator: str
+) -> None:
+    def outcome(formula: str) -> Value | type[Exception]:
+        try:
+            return value_of(formula, left=left, right=value_of(constant))
+        except EvaluationError as exc:
+            return type(exc)
+
+    assert outcome(f"{{left}} {operator} {constant}") == outcome(f"{{left}} {operator} {{right}}")

@@ -100,7 +100,7 @@ BRANCHES: dict[str, Callable[[list[Compiled]], Compiled]] = {
 
 def comparison(operator: str, left: Compiled, right: Compiled) -> Compiled:
     """A comparison, with a short way for a number, a text or a moment beside a constant of its kind."""
-    if operator != "!=" and isinstance(right, Constant) and right.value:
+    if operator != "!=" and isinstance(right, Constant):
         if right.value.__class__ is float:
             return _with_number(operator, left, right.value)
         if right.value.__class__ is str or right.value.__class__ is datetime:

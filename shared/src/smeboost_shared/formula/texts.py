@@ -107,9 +107,9 @@ def _repeat(text: Value, count: Value) -> Value:
 
 
 def _value(text: Value) -> Value:
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > NUMBER_LENGTH_MAX:
         return number_of(text)
-    return number_of(text[: NUMBER_LENGTH_MAX + 1].strip().lstrip("$€£¥").replace(",", ""))
+    return number_of(text.strip().lstrip("$€£¥").replace(",", ""))
 
 
 def _encode_url_component(text: Value) -> Value:
