@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add
 
 from smeboost_shared.formula.arguments import Function, several
 from smeboost_shared.formula.arrays import flat
@@ -114,9 +116,14 @@ def _natural(number: float) -> float:
     return -math.inf if number == 0 else math.log(number)
 
 
+def total(found: Iterable[float]) -> float:
+    """The sum from left to right, as JavaScript and PostgreSQL add; `sum` of Python 3.12 makes up for rounding."""
+    return reduce(add, found, 0.0)
+
+
 def _average(*values: Value) -> float:
     found = numbers(values)
-    return sum(found) / len(found) if found else math.nan
+    return total(found) / len(found) if found else math.nan
 
 
 def _extreme(choose: Callable[[list[float]], float]) -> Function:
@@ -143,7 +150,7 @@ NUMBER_FUNCTIONS: dict[str, Function] = {
     "LOG": _of_numbers(_logarithm),
     "MAX": _extreme(max),
     "MIN": _extreme(min),
-    "SUM": several(lambda values: sum(numbers(values), 0.0)),
+    "SUM": several(lambda values: total(numbers(values))),
     "COUNT": several(lambda values: len(numbers(values))),
     "EVEN": _even,
     "ODD": _odd,
