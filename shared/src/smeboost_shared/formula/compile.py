@@ -119,6 +119,25 @@ def compile_formula(text: str, cells: Cells[SomeRow], *, clock: Clock = utc_now)
     return Formula(run, clock)
 
 
+def constant_value(node: Node) -> Value:
+    """The value of a tree that names no field and asks nothing of a record; the evaluation has begun.
+
+    Raises:
+        EvaluationError: it is #ERROR!.
+    """
+    return _Compiler(_NoFields()).compile(node)(None)
+
+
+class _NoFields:
+    """A table without fields."""
+
+    def reader(self, name: str) -> None:
+        return None
+
+    def modified_reader(self, names: Sequence[str]) -> None:
+        return None
+
+
 class _Compiler(Generic[SomeRow]):
     """Walks the tree, whose depth the parser has bounded."""
 

@@ -18,7 +18,7 @@ def workday(start: datetime, count: int, holidays: Value) -> datetime:
     """The day `count` working days after `start` (before it when negative), at the same time of day."""
     if count == 0:
         return start
-    first, free = start.toordinal(), _holidays(holidays)
+    first, free = start.toordinal(), holidays_of(holidays)
     if count > 0:
         target = _index(first) + count
         for day in free[bisect_right(free, first) :]:
@@ -41,7 +41,7 @@ def workday(start: datetime, count: int, holidays: Value) -> datetime:
 def workday_difference(first: datetime, last: datetime, holidays: Value) -> int:
     """How many working days there are from `first` to `last`, both included; negative when `last` is earlier [I]."""
     start, end = sorted((first.toordinal(), last.toordinal()))
-    free = _holidays(holidays)
+    free = holidays_of(holidays)
     count = _index(end) - _index(start - 1) - (bisect_right(free, end) - bisect_left(free, start))
     return count if first <= last else -count
 
@@ -58,7 +58,7 @@ def _day(index: int) -> int:
     return weeks * 7 + rest + 1
 
 
-def _holidays(value: Value) -> tuple[int, ...]:
+def holidays_of(value: Value) -> tuple[int, ...]:
     """The days that would be working days otherwise, in order."""
     if value is None or value == "":
         return ()
