@@ -296,6 +296,7 @@ BAD_SPECIFICATIONS: list[tuple[Any, str]] = [
     ({"options": {"filters": {}}}, "INVALID_REQUEST_UNKNOWN"),
     ({"options": {"filters": {"dataTypes": []}}}, "INVALID_REQUEST_UNKNOWN"),
     ({"options": {"filters": {"dataTypes": ["tableDatum"]}}}, "INVALID_REQUEST_UNKNOWN"),
+    ({"options": {"filters": {"dataTypes": ["tableData"] * 1_000}}}, "INVALID_REQUEST_UNKNOWN"),
     ({"options": {"filters": {"dataTypes": "tableData"}}}, "INVALID_REQUEST_UNKNOWN"),
     ({"options": {"filters": {"dataTypes": ["tableData"], "changeTypes": ["drop"]}}}, "INVALID_REQUEST_UNKNOWN"),
     ({"options": {"filters": {"dataTypes": ["tableData"], "fromSources": ["me"]}}}, "INVALID_REQUEST_UNKNOWN"),

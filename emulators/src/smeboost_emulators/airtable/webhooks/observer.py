@@ -36,6 +36,7 @@ class Webhooks:
         """What is there before; the result says what the changes mean for the webhooks once they are made."""
         watchers = list(self._watchers(base)) if base.hooks else []
         if not watchers:
+            self._dependents.pop(base.id, None)
             return None
         keeps_schema = all(isinstance(change, _RECORD_CHANGES) for change in changes)
         before = look(

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import httpx2
@@ -83,25 +84,24 @@ class Pinger:
     async def _watch(self) -> None:
         while True:
             self._woken.clear()
-            waits = self._start_due()
+            due, waits = self._due()
+            if due:
+                # In a thread: it reads the certificates of the machine, which takes a while.
+                self._client = self._client or await asyncio.to_thread(_new_client)
+                for base, hook in due:
+                    task = asyncio.create_task(self._ping(self._client, base.id, hook), name=f"ping of {hook.id}")
+                    self._under_way[hook.id] = task
+                    task.add_done_callback(partial(self._finish, hook))
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOCK_LOOK_SECONDS if waits else None):
                     await self._woken.wait()
 
-    def _start_due(self) -> bool:
-        """Start every ping whose time has come; whether some have to wait."""
-        now = self.host.clock.now().timestamp()
-        waits = False
-        for base, hook in self._unpinged():
-            if hook.id in self._under_way:
-                continue
-            if hook.retry_at > now or not self.host.knobs.webhook_pings or len(self._under_way) >= PINGS_AT_ONCE_MAX:
-                waits = True
-                continue
-            task = asyncio.create_task(self._ping(base.id, hook), name=f"ping of {hook.id}")
-            self._under_way[hook.id] = task
-            task.add_done_callback(lambda done, hook_id=hook.id: self._finish(hook_id, done))
-        return waits
+    def _due(self) -> tuple[list[tuple[Base, Hook]], bool]:
+        """The webhooks whose ping has its time now, and whether others have to wait."""
+        now, places = self.host.clock.now().timestamp(), PINGS_AT_ONCE_MAX - len(self._under_way)
+        idle = [(base, hook) for base, hook in self._unpinged() if hook.id not in self._under_way]
+        due = [(base, hook) for base, hook in idle if hook.retry_at <= now and self.host.knobs.webhook_pings]
+        return due[:places], len(idle) > len(due[:places])
 
     def _unpinged(self) -> Iterator[tuple[Base, Hook]]:
         now = self.host.clock.now()
@@ -111,15 +111,17 @@ class Pinger:
                 if hook.url is not None and hook.notifies and is_alive and hook.next_number - 1 > hook.pinged:
                     yield base, hook
 
-    def _finish(self, hook_id: str, done: asyncio.Task[None]) -> None:
-        self._under_way.pop(hook_id, None)
+    def _finish(self, hook: Hook, done: asyncio.Task[None]) -> None:
+        self._under_way.pop(hook.id, None)
         if not done.cancelled() and (exc := done.exception()) is not None:
-            log.error("webhook_ping_failed", hook=hook_id, error=repr(exc))
+            # Its outcome could not be stored, or it is a bug: it must not be repeated at once and for ever.
+            hook.retry_at = self.host.clock.now().timestamp() + FIRST_RETRY_SECONDS
+            log.error("webhook_ping_failed", hook=hook.id, error=repr(exc))
         self.wake()
 
-    async def _ping(self, base_id: str, hook: Hook) -> None:
+    async def _ping(self, client: httpx2.AsyncClient, base_id: str, hook: Hook) -> None:
         through, begun = hook.next_number - 1, time.monotonic()
-        failure = await self._send(base_id, hook)
+        failure = await self._send(client, base_id, hook)
         now = self.host.clock.now()
         result: dict[str, Any] = {
             "success": failure is None,
@@ -134,7 +136,7 @@ class Pinger:
                 retry_at = now.timestamp() + FIRST_RETRY_SECONDS * 2**hook.attempts
         self.host.record([HookPinged(base_id, hook.id, through, result, retry_at)])
 
-    async def _send(self, base_id: str, hook: Hook) -> str | None:
+    async def _send(self, client: httpx2.AsyncClient, base_id: str, hook: Hook) -> str | None:
         """Why it failed, in the vendor's style of words [D for the first, I for the others]; None when it did not."""
         knobs = self.host.knobs
         if knobs.webhook_ping_failures:
@@ -145,19 +147,17 @@ class Pinger:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 # Only the status is read: a receiver's body may be of any size.
-                async with self._connected().stream("POST", hook.url or "", content=body, headers=headers) as response:
+                async with client.stream("POST", hook.url or "", content=body, headers=headers) as response:
                     return None if response.status_code in (200, 204) else _refused(response.status_code)
         except (TimeoutError, httpx2.TimeoutException):
             return f"The HTTP request was not answered within {ANSWER_SECONDS:g} seconds"
         except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             return f"The HTTP request could not be sent: {exc or type(exc).__name__}"
 
-    def _connected(self) -> httpx2.AsyncClient:
-        """Made for the first ping, because it takes time and most emulators have no webhook."""
-        if self._client is None:
-            limits = httpx2.Limits(max_connections=PINGS_AT_ONCE_MAX, max_keepalive_connections=0)
-            self._client = httpx2.AsyncClient(limits=limits, timeout=ANSWER_SECONDS, trust_env=False)
-        return self._client
+
+def _new_client() -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=PINGS_AT_ONCE_MAX, max_keepalive_connections=0)
+    return httpx2.AsyncClient(limits=limits, timeout=ANSWER_SECONDS, trust_env=False)
 
 
 def _refused(status: int) -> str:

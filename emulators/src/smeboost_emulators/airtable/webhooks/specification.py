@@ -20,6 +20,8 @@ from smeboost_emulators.airtable.state.schema import Base, Field, Table
 
 FIELDS_MAX = 500
 """Field ids in one list: as many as a table may have [I]."""
+WORDS_MAX = 20
+"""Data types, change types or sources in one list: more than there are."""
 UNWATCHABLE_VIEWS = frozenset({"form", "list"})
 """Views of these types cannot be a scope [D]."""
 
@@ -57,10 +59,10 @@ class SourceOptions(_Part, frozen=True):
 
 
 class Filters(_Part, frozen=True):
-    data_types: Annotated[list[DataType], Meta(min_length=1)]
-    change_types: list[ChangeType] | None = None
+    data_types: Annotated[list[DataType], Meta(min_length=1, max_length=WORDS_MAX)]
+    change_types: Annotated[list[ChangeType], Meta(max_length=WORDS_MAX)] | None = None
     record_change_scope: str | None = None
-    from_sources: list[Source] | None = None
+    from_sources: Annotated[list[Source], Meta(max_length=WORDS_MAX)] | None = None
     source_options: SourceOptions | None = None
     watch_data_in_field_ids: _FieldIds | None = None
     watch_schemas_of_field_ids: _FieldIds | None = None
