@@ -79,8 +79,8 @@ def test_every_type_is_shown_in_the_second_format(send, watch: Watch) -> None:
     )
     [payload] = read()
     [(record_id, record)] = records(payload, ORDERS, "createdRecordsById").items()
-    ada = {"id": "usrAda00000000001", "email": "ada@example.com", "name": "Ada", "permissionLevel": "edit"}
-    bob = {"id": "usrBob00000000001", "email": "bob@example.com", "name": "Bob", "permissionLevel": "edit"}
+    ada = {"id": "usrAda00000000001", "email": "ada@example.com", "name": "Ada", "permissionLevel": "create"}
+    bob = {"id": "usrBob00000000001", "email": "bob@example.com", "name": "Bob", "permissionLevel": "create"}
     assert (record_id, record["createdTime"]) == (made["id"], made["createdTime"])
     assert record["cellValuesByFieldId"] == {
         NUMBER: "B-1",

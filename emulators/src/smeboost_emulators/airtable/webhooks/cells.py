@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from smeboost_emulators.airtable.shapes import list_of, object_of
+from smeboost_emulators.airtable.state.access import Level, level_of
 from smeboost_emulators.airtable.state.cells import Cell
-from smeboost_emulators.airtable.state.schema import Field, Table
+from smeboost_emulators.airtable.state.schema import Base, Field, Table
 from smeboost_emulators.airtable.state.texts import shown
 
 _Render = Callable[[Table, Field, Cell], Any]
@@ -67,8 +68,12 @@ def _person(table: Table, _field: Field, cell: Cell) -> Any:
     if person is None:
         return cell
     known = table.base.people.get(str(person.get("id")), {})
-    # [I]: whoever stands in a cell is a collaborator of the base; nobody is less than an editor here.
-    return {"permissionLevel": "edit"} | known | person
+    return known | person | {"permissionLevel": level_in(table.base, str(person.get("id")))}
+
+
+def level_in(base: Base, user_id: str) -> Level:
+    """What a user may do in a base: as a collaborator, or else what the base allows anybody here (see `rights.py`)."""
+    return level_of(base.access.individual_collaborators, user_id) or base.permission_level
 
 
 def _people(table: Table, field: Field, cell: Cell) -> Any:

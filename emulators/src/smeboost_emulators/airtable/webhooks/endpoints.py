@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 import msgspec
 from starlette.responses import Response
 
-from smeboost_emulators.airtable.errors import ApiError, invalid_request, not_found, typed
+from smeboost_emulators.airtable.errors import invalid_request, not_found, not_permitted, typed
 from smeboost_emulators.airtable.ids import is_id, new_id
 from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.records.listing import read_query
 from smeboost_emulators.airtable.state.changes import Change
+from smeboost_emulators.airtable.state.schema import Base
 from smeboost_emulators.airtable.webhooks.ledger import (
     LIFE,
     Hook,
@@ -26,10 +27,11 @@ from smeboost_emulators.airtable.webhooks.ledger import (
     HookMade,
     HookToggled,
 )
-from smeboost_emulators.airtable.webhooks.specification import check_specification, read_specification
+from smeboost_emulators.airtable.webhooks.specification import Specification, check_specification, read_specification
 from smeboost_emulators.airtable.wire import Call
 
 HOOKS_MAX = 10
+INTEGRATION_HOOKS_MAX = 2
 PAYLOADS_PAGE_MAX = 50
 URL_CHARACTERS_MAX = 2_000
 SECRET_BYTES = 32
@@ -47,27 +49,28 @@ async def create(call: Call) -> _Json:
         raise invalid_request(f"Unknown: {', '.join(unknown)}. Known here: notificationUrl, specification.")
     url = _notification_url(body.get("notificationUrl"))
     specification = read_specification(body.get("specification"))
-    base, now = call.own_base(), call.emulator.clock.now()
+    _check_scopes(call, specification)
+    base, now, integration = call.own_base(), call.emulator.clock.now(), _integration(call)
     check_specification(specification, base)
     _drop_gone(call, now)
-    if len(base.hooks) >= HOOKS_MAX:
-        raise _too_many()
+    _check_room(base, integration)
     hook = Hook(
         id=new_id("ach"),
         secret=base64.b64encode(os.urandom(SECRET_BYTES)).decode(),
         specification=msgspec.to_builtins(specification),
         url=url,
         expires=(now + LIFE).timestamp(),
+        integration=integration,
     )
     call.record([HookMade(base.id, hook.id, hook)])
     return {"id": hook.id, "macSecretBase64": hook.secret, "expirationTime": _shown(hook.expires)}
 
 
 async def list_all(call: Call) -> _Json:
-    """All webhooks of the base, also those whose time is over, for as long as they can be read."""
+    """All webhooks that the token may see, also those whose time is over, for as long as they can be read."""
     now = call.emulator.clock.now()
     _drop_gone(call, now)
-    return {"webhooks": [_described(hook, now) for hook in call.own_base().hooks.values()]}
+    return {"webhooks": [_described(hook, now) for hook in call.own_base().hooks.values() if _is_visible(call, hook)]}
 
 
 async def delete(call: Call) -> Response:
@@ -98,6 +101,7 @@ async def toggle_notifications(call: Call) -> Response:
 async def list_payloads(call: Call) -> _Json:
     """Payloads from a cursor on, oldest first; an active webhook lives seven days longer by it."""
     hook = _hook(call)
+    _check_scopes(call, msgspec.convert(hook.specification, Specification))
     query, now = read_query(call.query), call.emulator.clock.now()
     cursor = _number(query, "cursor", 1, None)
     limit = _number(query, "limit", PAYLOADS_PAGE_MAX, PAYLOADS_PAGE_MAX)
@@ -140,7 +144,7 @@ def _hook(call: Call) -> Hook:
     _drop_gone(call, call.emulator.clock.now())
     hook_id = call.segment("webhook")
     hook = call.own_base().hooks.get(hook_id) if is_id("ach", hook_id) else None
-    if hook is None:
+    if hook is None or not _is_visible(call, hook):
         raise not_found()
     return hook
 
@@ -159,10 +163,33 @@ def _drop_gone(call: Call, now: datetime) -> None:
         call.record(gone)
 
 
-def _too_many() -> ApiError:
-    # The type is known from clients; the message is after that of the limit for OAuth integrations [I].
-    message = "Cannot create webhook: there is already the maximum number of webhooks in this base"
-    return typed(422, "TOO_MANY_WEBHOOKS_IN_BASE", message)
+def _check_scopes(call: Call, specification: Specification) -> None:
+    """Hearing of records or of the schema needs the scope to read them [D]."""
+    for data_type in specification.filters.data_types:
+        if not call.identity.has("data.records:read" if data_type == "tableData" else "schema.bases:read"):
+            raise not_permitted()
+
+
+def _integration(call: Call) -> str | None:
+    """The OAuth integration that asks: here all OAuth tokens of a user are of one integration."""
+    return call.user_id if call.identity.owner.oauth else None
+
+
+def _is_visible(call: Call, hook: Hook) -> bool:
+    """An OAuth integration sees its own webhooks only [D]."""
+    integration = _integration(call)
+    return integration is None or hook.integration == integration
+
+
+def _check_room(base: Base, integration: str | None) -> None:
+    """The types are known from clients, and the second message; the first follows it [I]."""
+    if len(base.hooks) >= HOOKS_MAX:
+        message = "Cannot create webhook: there is already the maximum number of webhooks in this base"
+        raise typed(422, "TOO_MANY_WEBHOOKS_IN_BASE", message)
+    own = [hook for hook in base.hooks.values() if hook.integration == integration]
+    if integration is not None and len(own) >= INTEGRATION_HOOKS_MAX:
+        message = "Cannot create webhook: the OAuth integration already has the maximum number of webhooks in this base"
+        raise typed(422, "TOO_MANY_WEBHOOKS_IN_BASE_FOR_INTEGRATION", message)
 
 
 def _notification_url(value: object) -> str | None:

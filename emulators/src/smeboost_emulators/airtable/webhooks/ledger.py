@@ -33,6 +33,7 @@ class Kept(msgspec.Struct, array_like=True, gc=False):
 class Hook(msgspec.Struct, kw_only=True):
     """A webhook; `specification` is the vendor's JSON, `secret` is base64, moments are seconds since 1970.
 
+    `integration` is whose it is when an OAuth integration made it.
     `first` is the number of the oldest payload that is kept. `pinged` is the number up to which its receiver knows
     that there is something, `attempts` counts failures in a row, and `retry_at` is when the next attempt may be.
     """
@@ -42,6 +43,7 @@ class Hook(msgspec.Struct, kw_only=True):
     specification: dict[str, Any]
     url: str | None
     expires: float
+    integration: str | None = None
     notifies: bool = True
     is_lost: bool = False
     first: int = 1

@@ -10,6 +10,7 @@ from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.state.changes import CellsSet, Change, ChoiceAdded, Created, Deleted
 from smeboost_emulators.airtable.state.commits import Commit, Conclusion
 from smeboost_emulators.airtable.state.schema import Base, Table
+from smeboost_emulators.airtable.webhooks.cells import level_in
 from smeboost_emulators.airtable.webhooks.differences import Difference, compare, look
 from smeboost_emulators.airtable.webhooks.ledger import Hook, PayloadsMade
 from smeboost_emulators.airtable.webhooks.payloads import Action, error_payload, payloads_for
@@ -84,7 +85,7 @@ class Webhooks:
 
 def _action(commit: Commit) -> Action:
     actor = commit.actor
-    user = {**actor.user, "permissionLevel": commit.base.permission_level}
+    user = {**actor.user, "permissionLevel": level_in(commit.base, str(actor.user["id"]))}
     metadata = {"user": user} if actor.source in _USER_SOURCES else {}
     return Action(timestamp(commit.moment), commit.number, actor.source, metadata)
 
