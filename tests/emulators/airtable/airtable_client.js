@@ -31,6 +31,8 @@ async function main() {
     seen.listed = await new Promise((resolve, reject) =>
         products.list(2, null, (error, records) => (error ? reject(error) : resolve(records.map((r) => r.id))))
     );
+    const counted = await products.select({recordMetadata: ['commentCount'], maxRecords: 2}).firstPage();
+    seen.counted = counted.map((record) => record.commentCount);
     const found = await products.find('recProduct0000001');
     seen.found = {id: found.id, fields: found.fields, createdTime: found._rawJson.createdTime};
     const created = await products.create({Name: 'Kite & string', Kind: 'Toy', Orders: ['recOrder000000003']});

@@ -20,8 +20,9 @@ def modules(npm_package: Callable[[str, str], Path]) -> Path:
 
 
 @pytest.fixture
-def seen(modules: Path, shop: AirtableEmulator) -> dict[str, Any]:
+def seen(modules: Path, shop: AirtableEmulator, send) -> dict[str, Any]:
     """What the script in `airtable_client.js` saw."""
+    assert send("POST", "Products/recProduct0000001/comments", json={"text": "Heavy"}).status_code == 200
     done = subprocess.run(
         ["node", str(Path(__file__).with_name("airtable_client.js"))],
         env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules), "ENDPOINT": shop.url, "TOKEN": shop.token},
@@ -39,6 +40,7 @@ def test_airtable_js_reads_writes_and_is_refused_as_by_the_real_service(seen: di
     assert seen["sorted"] == seen["posted"] == pages
     assert seen["restricted"] == [{"Name": "Hammer", "Stock": 40}]
     assert seen["listed"] == ["recProduct0000001", "recProduct0000002"]
+    assert seen["counted"] == [1, None]
     assert seen["found"]["createdTime"] == "2024-01-01T08:00:00.000Z"
     assert seen["found"]["fields"]["Tags"] == ["sale"]
     orders = {"Orders": ["recOrder000000003"], "Times sold": 1}

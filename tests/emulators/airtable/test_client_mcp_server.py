@@ -99,3 +99,19 @@ async def test_it_writes_records_and_is_told_why_it_may_not(
             await tool("create_record", **PRODUCTS, fields={"Nam": "Kite"})
         with pytest.raises(ToolError, match="INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"):
             await tool("list_records", baseId="appNobodyHasThis1", tableId="tblProducts000001")
+
+
+async def test_it_comments_on_records_and_uploads_files(modules: Path, shop: AirtableEmulator, tmp_path: Path) -> None:
+    order: dict[str, str] = {"baseId": BASE, "recordId": "recOrder000000001"}
+    orders = order | {"tableId": "tblOrders00000001"}
+    async with tools(modules, shop, tmp_path / "log") as tool:
+        first = (await tool("create_comment", **orders, text="Where is it?"))["comment"]
+        await tool("create_comment", **orders, text="Here", parentCommentId=first["id"])
+        listed = await tool("list_comments", **orders, pageSize=1)
+        assert [comment["text"] for comment in listed["comments"]] == ["Here"]
+        rest = await tool("list_comments", **orders, offset=listed["offset"])
+        assert (rest["comments"], rest["offset"]) == ([first], None)
+        file = {"file": "SGVsbG8=", "filename": "hello.txt", "contentType": "text/plain"}
+        uploaded = await tool("upload_attachment", **order, attachmentFieldIdOrName="Papers", **file)
+        [paper] = uploaded["fields"]["fldOrderPapers001"]
+        assert (paper["filename"], paper["size"], paper["type"]) == ("hello.txt", 5, "text/plain")

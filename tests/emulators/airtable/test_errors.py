@@ -137,7 +137,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "Products", fields(Orders=[UNKNOWN]), 422, "ROW_DOES_NOT_EXIST"),
     ("POST", "Products", fields(Orders=[HAMMER]), 422, "ROW_DOES_NOT_EXIST"),
     # Known to exist at the vendor, and not here.
-    ("GET", f"Products/{HAMMER}/comments", {}, 501, "EMULATOR_NOT_SUPPORTED"),
+    ("PATCH", f"Products/{HAMMER}/dateDependencyMetadata", {"json": {}}, 501, "EMULATOR_NOT_SUPPORTED"),
     ("GET", f"/v0/meta/bases/{BASE}/views", {}, 404, "NOT_FOUND"),
     ("GET", "/v0/meta/workspaces/wspUnknown0000001", {}, 403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"),
     ("GET", "/scim/v2/Users", {}, 404, "NOT_FOUND"),

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from smeboost_emulators.airtable.attachments import endpoints as attachments
 from smeboost_emulators.airtable.attachments.addresses import PATH as ADDRESS_PATH
+from smeboost_emulators.airtable.comments import endpoints as comments
 from smeboost_emulators.airtable.emulator import Emulator
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.meta.routes import META_ROUTES
@@ -29,6 +30,7 @@ from smeboost_emulators.airtable.wire import (
     endpoint,
 )
 
+_COMMENTS = "/v0/{base}/{table}/{record}/comments"
 _WEBHOOKS = "/v0/bases/{base}/webhooks"
 _WEBHOOK = f"{_WEBHOOKS}/{{webhook}}"
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -74,6 +76,10 @@ def _routes(emulator: Emulator) -> list[BaseRoute]:
         *routes("POST", f"{_WEBHOOK}/enableNotifications", webhooks.toggle_notifications),
         *routes("GET", f"{_WEBHOOK}/payloads", webhooks.list_payloads),
         *routes("POST", "/v0/{base}/{record}/{field}/uploadAttachment", attachments.upload),
+        *routes("GET", _COMMENTS, comments.list_all),
+        *routes("POST", _COMMENTS, comments.create),
+        *routes("PATCH", f"{_COMMENTS}/{{comment}}", comments.update),
+        *routes("DELETE", f"{_COMMENTS}/{{comment}}", comments.delete),
         *(route for missing in missing_routes() for route in routes(*missing)),
         *routes("GET", "/v0/{base}/{table}", records.list_by_query),
         *routes("POST", "/v0/{base}/{table}", records.create),

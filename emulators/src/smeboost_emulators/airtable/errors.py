@@ -53,6 +53,11 @@ def not_found() -> ApiError:
     return ApiError(404, {"error": "NOT_FOUND"})
 
 
+def comment_not_found() -> ApiError:
+    """As another emulator answers; not seen from the vendor."""
+    return typed(404, "MODEL_ID_NOT_FOUND", "Comment not found")
+
+
 def body_too_large(limit_bytes: int) -> ApiError:
     return typed(413, "REQUEST_TOO_LARGE", f"The request body is larger than the limit of {limit_bytes} bytes")
 

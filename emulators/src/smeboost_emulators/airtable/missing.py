@@ -15,8 +15,6 @@ _ENTERPRISE = "/v0/meta/enterpriseAccounts/{enterprise}"
 _RECORD = "/v0/{base}/{table}/{record}"
 _ROWS = "/v0/{enterprise}/{dataTable}"
 _MISSING: tuple[tuple[str, str, str], ...] = (
-    ("comments", "GET POST", f"{_RECORD}/comments"),
-    ("comments", "PATCH DELETE", f"{_RECORD}/comments/{{comment}}"),
     ("date dependencies of a record", "PATCH", f"{_RECORD}/dateDependencyMetadata"),
     ("CSV sync", "POST", "/v0/{base}/{table}/sync/{sync}"),
     ("block installations", "GET", f"{_BASE}/blockInstallations"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from smeboost_emulators.airtable.comments.seeding import load_comments
 from smeboost_emulators.airtable.errors import ApiError, SeedError, no_such_row, unknown_choice, value_refused
 from smeboost_emulators.airtable.ids import derived_id, new_id
 from smeboost_emulators.airtable.records.filtering import predicate
@@ -65,6 +66,7 @@ def _load_base(seed: SeedBase) -> Base:
             _pack(end)
     for table in base.tables.values():
         _finish(table)
+    load_comments(base, seed.comments, register_person)
     return base
 
 

@@ -50,6 +50,7 @@ class ListOptions:
     formula: str | None = None
     field_ids: tuple[str, ...] | None = None
     by_field_id: bool = False
+    comment_counts: bool = False
 
 
 def read_query(query: str) -> dict[str, Any]:
@@ -87,6 +88,12 @@ def from_query(table: Table, query: str) -> ListOptions:
     return _options(table, parameters, parameters)
 
 
+def read_page_size(query: Mapping[str, Any]) -> int:
+    """The size of a page that a query string asks for."""
+    size = _whole_number("pageSize", query["pageSize"]) if "pageSize" in query else PAGE_SIZE_MAX
+    return _limited({"pageSize": size}, "pageSize", PAGE_SIZE_MAX) or PAGE_SIZE_MAX
+
+
 def from_body(table: Table, body: Mapping[str, Any], query: str) -> ListOptions:
     """The options of a POST listRecords request; the format parameters are read from the query string."""
     if "offset" in body and not isinstance(body["offset"], str):
@@ -106,7 +113,6 @@ def _options(table: Table, given: Mapping[str, Any], format_given: Mapping[str, 
     _refuse_unknown(given, _KNOWN)
     _refuse_unknown(format_given, _KNOWN)
     _check_format({**given, **format_given})
-    _check_metadata(given)
     return ListOptions(
         page_size=_limited(given, "pageSize", PAGE_SIZE_MAX) or PAGE_SIZE_MAX,
         records_max=_limited(given, "maxRecords", None),
@@ -116,6 +122,7 @@ def _options(table: Table, given: Mapping[str, Any], format_given: Mapping[str, 
         formula=_optional_text(given, "filterByFormula"),
         field_ids=_field_ids(table, given.get("fields")),
         by_field_id=_boolean(given, "returnFieldsByFieldId"),
+        comment_counts=_counts_comments(given),
     )
 
 
@@ -170,10 +177,11 @@ def _check_format(given: Mapping[str, Any]) -> None:
         raise not_supported("includeDateDependencyMetadata")
 
 
-def _check_metadata(given: Mapping[str, Any]) -> None:
-    """There are no comments here, so the one thing that can be asked for, commentCount, is never present."""
-    if set(_list(given.get("recordMetadata"), "recordMetadata")) - {"commentCount"}:
+def _counts_comments(given: Mapping[str, Any]) -> bool:
+    asked = _list(given.get("recordMetadata"), "recordMetadata")
+    if set(asked) - {"commentCount"}:
         raise invalid_request("recordMetadata can only be commentCount.")
+    return bool(asked)
 
 
 def _list(value: object, key: str) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from smeboost_emulators.airtable.comments.ledger import CommentChange, apply_comment_change
 from smeboost_emulators.airtable.shapes import list_of
 from smeboost_emulators.airtable.state.account_changes import AccountChange, apply_account_change
 from smeboost_emulators.airtable.state.cells import Cell
@@ -68,7 +69,9 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True, tag="stamp"):
 
 
 _RecordChange: TypeAlias = Created | CellsSet | Deleted
-Change: TypeAlias = Created | CellsSet | Deleted | ChoiceAdded | Stamp | SchemaChange | AccountChange | HookEvent
+Change: TypeAlias = (
+    Created | CellsSet | Deleted | ChoiceAdded | CommentChange | Stamp | SchemaChange | AccountChange | HookEvent
+)
 
 
 def apply(state: State, change: Change) -> None:
@@ -86,6 +89,9 @@ def apply(state: State, change: Change) -> None:
         apply_hook_event(state.bases[change.base_id].hooks, change)
         return
     table = state.tables[change.table_id]
+    if isinstance(change, CommentChange):
+        apply_comment_change(table.comments, change)
+        return
     table.base.version += 1
     match change:
         case Created():
@@ -154,6 +160,7 @@ def _delete(table: Table, slot: int, change: Deleted) -> None:
     for field in table.fields:
         if field.column:
             field.cells[slot] = None
+    table.comments.pop(record_id, None)
     table.alive[slot] = 0
 
 

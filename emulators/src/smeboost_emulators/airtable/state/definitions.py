@@ -4,11 +4,14 @@ msgspec checks types and names the place of a fault, e.g. `$.bases[0].tables[2].
 named here are ignored, as the vendor adds some now and then.
 """
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from smeboost_emulators.airtable.state.access import BaseAccess, Level, TokenOwner, Workspace
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class SortDefinition(msgspec.Struct, rename="camel"):
@@ -62,10 +65,24 @@ class RecordDefinition(msgspec.Struct, gc=False, rename="camel"):
     fields: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class CommentDefinition(msgspec.Struct, rename="camel"):
+    """A comment as the API shows it; most of it may be left out."""
+
+    text: str
+    author: dict[str, str]
+    id: str | None = None
+    created_time: _Moment | None = None
+    last_updated_time: _Moment | None = None
+    parent_comment_id: str | None = None
+    reactions: list[dict[str, Any]] = []
+    attachments: list[dict[str, Any]] = []
+
+
 class SeedBase(BaseDefinition, rename="camel"):
-    """A base with its records by table id or name, and the people who may be named in its cells."""
+    """A base with its records by table id or name, their comments by record id, and the people in them."""
 
     records: dict[str, list[RecordDefinition]] = {}
+    comments: dict[str, list[CommentDefinition]] = {}
     collaborators: list[dict[str, Any]] = []
 
 

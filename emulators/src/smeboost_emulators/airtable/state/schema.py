@@ -13,6 +13,7 @@ from smeboost_shared.formula.evaluation import EvaluationError
 from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.values import Value
 
+from smeboost_emulators.airtable.comments.ledger import Comment, Comments
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.state.access import HOME_WORKSPACE, BaseAccess, Level, TokenOwner, Workspace
 from smeboost_emulators.airtable.state.cells import Cell, Column
@@ -125,6 +126,7 @@ class Table:
     watches: dict[frozenset[str], Watch] = field(default_factory=lambda: {frozenset[str](): Watch()})
     """By the ids of the watched fields; none stands for all of them."""
     last_number: int = 0
+    comments: Comments = field(default_factory=dict[str, dict[str, Comment]])
 
     def watch(self, field_ids: Iterable[str]) -> Watch:
         """The watch over these fields; a new one begins with the creation of each record."""

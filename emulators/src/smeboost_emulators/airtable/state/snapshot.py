@@ -63,6 +63,8 @@ def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
         for watched, watch in table.watches.items():
             content = {"fields": sorted(watched), "times": watch.times, "people": watch.people}
             yield f"{table.id}/watch {' '.join(sorted(watched))}", _encode(content)
+        if table.comments:
+            yield f"{table.id}/comments", _encode(table.comments)
         for name, end in _ends(table):
             yield name, _encode([_as_slots(end, cell) for cell in end.cells])
 
@@ -110,6 +112,8 @@ def base_from_parts(parts: dict[str, bytes]) -> Base:
         _restore_rows(table, _decode(parts[f"{table.id}/rows"]))
         _restore_watches(table, parts)
     for table in base.tables.values():
+        if f"{table.id}/comments" in parts:
+            table.comments = _decode(parts[f"{table.id}/comments"])
         for field in table.fields:
             if field.column and field.link is None:
                 field.cells[:] = _shared(_decode(parts[f"{table.id}/{field.id}"]))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from smeboost_emulators.airtable.clock import Clock
+from smeboost_emulators.airtable.comments.ledger import CommentDeleted, CommentSet
 from smeboost_emulators.airtable.knobs import Knobs
 from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.state.changes import CellsSet, Change, ChoiceAdded, Created, Deleted
@@ -17,7 +18,7 @@ from smeboost_emulators.airtable.webhooks.payloads import Action, error_payload,
 from smeboost_emulators.airtable.webhooks.reach import Dependents, dependents_of, reach
 from smeboost_emulators.airtable.webhooks.specification import Specification, is_lost, scope_of
 
-_RECORD_CHANGES = (Created, CellsSet, Deleted, ChoiceAdded)
+_RECORD_CHANGES = (Created, CellsSet, Deleted, ChoiceAdded, CommentSet, CommentDeleted)
 """Changes that leave the tables, fields and views as they are."""
 _USER_SOURCES = ("client", "publicApi")
 """Sources whose metadata name a user [D]."""
