@@ -11,6 +11,7 @@ from smeboost_emulators.airtable.state.commits import Actor
 from smeboost_emulators.airtable.state.schema import Base, Table
 from smeboost_emulators.airtable.webhooks.cells import rich_cell
 from smeboost_emulators.airtable.webhooks.ledger import Hook, HookMade
+from smeboost_emulators.airtable.webhooks.reach import dependents_of, reach
 from smeboost_emulators.testing.airtable import small_seed
 
 BASE = "appSmallShop00001"
@@ -161,3 +162,19 @@ def test_a_copy_that_follows_the_payloads_is_in_step(writes: list[Write]) -> Non
         for content in news:
             follow(copy, msgspec.json.decode(content))
         assert copy == copied(base)
+
+
+def test_what_is_written_is_reported_even_when_too_much_follows_from_it() -> None:
+    base = emulator().state.bases[BASE]
+    products, orders = tables(base)
+    changes = plan_update_one(
+        orders, "recOrder000000003", {"fields": {"Number": "X", "Products": []}}, "usr", replace=True
+    )
+    changes = plan_delete(products, ["recProduct0000001"], "usr").plan.changes + changes.plan.changes
+
+    def named(cells_max: int) -> set[str]:
+        cells = reach(base, changes, dependents_of(base), cells_max=cells_max)
+        return {field.name for fields in cells.values() for field, slots in fields.items() if slots}
+
+    assert named(0) == {"Number", "Products", "Code"}
+    assert named(1_000) > {"Number", "Products", "Code", "Total", "Text", "Prices", "Changed"}

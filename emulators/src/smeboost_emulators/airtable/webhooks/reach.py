@@ -19,7 +19,7 @@ from smeboost_emulators.airtable.state.schema import Base, Field, Table
 
 log = get_logger("airtable-emulator")
 REACH_CELLS_MAX = 50_000
-"""Cells that one request may change for webhooks; computed cells beyond are not reported, and the log says so."""
+"""Cells that may follow from one request; those beyond are not reported to webhooks, and the log says so."""
 
 _FORMULAS = frozenset({"formula", "button"})
 
@@ -32,7 +32,7 @@ _Step: TypeAlias = tuple[Table, Field, set[int]]
 class Dependents:
     """What is computed from what, by the id of the source field: in the same record, and over links."""
 
-    near: dict[str, list[tuple[Table, Field]]] = field(default_factory=dict[str, list[tuple[Table, Field]]])
+    near: dict[str, list[Field]] = field(default_factory=dict[str, list[Field]])
     far: dict[str, list[tuple[Field, LinkEnd]]] = field(default_factory=dict[str, list[tuple[Field, LinkEnd]]])
 
 
@@ -42,7 +42,7 @@ def dependents_of(base: Base) -> Dependents:
     for table in base.tables.values():
         for item in table.fields:
             for source in _near_sources(table, item):
-                found.near.setdefault(source.id, []).append((table, item))
+                found.near.setdefault(source.id, []).append(item)
             for source, end in _far_sources(table, item):
                 found.far.setdefault(source.id, []).append((item, end))
     for item in _named_links(base):
@@ -88,26 +88,31 @@ def _known(table: Table, keys: Iterable[object]) -> Iterator[Field]:
     return (found for found in fields if found is not None)
 
 
-def reach(base: Base, changes: Sequence[Change], dependents: Dependents) -> Cells:
-    """The cells of existing records that the changes may change; records that are created or deleted are not here."""
+def reach(base: Base, changes: Sequence[Change], dependents: Dependents, *, cells_max: int = REACH_CELLS_MAX) -> Cells:
+    """The cells of existing records that the changes may change; records that are created or deleted are not here.
+
+    All that is written is among them, and of what follows from it at most `cells_max` cells.
+    """
     gone = {change.record_id for change in changes if isinstance(change, Deleted)}
     cells: Cells = {}
     waiting: deque[_Step] = deque()
-    for change in changes:
-        if isinstance(change, Created | CellsSet | Deleted):
-            waiting.extend(_written(base.tables[change.table_id], change))
-    left = REACH_CELLS_MAX
-    while waiting:
-        table, item, slots = waiting.popleft()
+
+    def note(table: Table, item: Field, slots: set[int]) -> int:
         known = cells.setdefault(table, {}).setdefault(item, set())
         new = {slot for slot in slots if slot not in known and table.ids[slot] not in gone}
-        left -= len(new)
-        if left < 0:
-            log.warning("webhook_reach_cut", base=base.id, cells=REACH_CELLS_MAX)
-            break
         if new:
             known |= new
             waiting.extend(_consequences(table, item, new, dependents))
+        return len(new)
+
+    for change in changes:
+        if isinstance(change, Created | CellsSet | Deleted):
+            for step in _written(base.tables[change.table_id], change):
+                note(*step)
+    while waiting and cells_max > 0:
+        cells_max -= note(*waiting.popleft())
+    if waiting:
+        log.warning("webhook_reach_cut", base=base.id)
     return cells
 
 
@@ -138,7 +143,7 @@ def _relinked(end: LinkEnd, slot: int | None, record_ids: Iterable[str]) -> Iter
 
 
 def _consequences(table: Table, item: Field, slots: set[int], dependents: Dependents) -> Iterator[_Step]:
-    for _, near in dependents.near.get(item.id, ()):
+    for near in dependents.near.get(item.id, ()):
         yield table, near, slots
     for far, end in dependents.far.get(item.id, ()):
         yield end.table, far, _linking(end, slots)
