@@ -17,7 +17,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from smeboost_shared.formula.signatures import GROUPS
-from smeboost_shared.settings import Settings
+from smeboost_shared.settings import Settings, variable_of
 
 ROOT = Path(__file__).parent.parent
 FORMULAS = ROOT / "docs" / "formulas.md"
@@ -125,12 +125,10 @@ def settings_table(classes: tuple[str, ...]) -> str:
 def settings_rows(kind: type[Settings]) -> list[str]:
     """The rows of one class; a setting that is itself a class of settings is not one variable."""
     rows: list[str] = []
-    prefix = kind.model_config.get("env_prefix", "")
     for name, field in kind.model_fields.items():
         if field.default_factory is not None:
             continue
-        variable = field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name}".upper()
-        rows.append(f"| `{variable}` | {default_of(field)} | {field.description or ''} |")
+        rows.append(f"| `{variable_of(kind, name, field)}` | {default_of(field)} | {field.description or ''} |")
     return rows
 
 

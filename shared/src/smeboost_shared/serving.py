@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from smeboost_shared.errors import Misconfigured
 from smeboost_shared.logs import configure_logs
-from smeboost_shared.settings import Settings, SomeSettings, load
+from smeboost_shared.settings import Settings, SomeSettings, load, variable_of
 from smeboost_shared.toolkit import keep_read_only_tools
 
 CreateServer = Callable[[SomeSettings], FastMCP]
@@ -94,6 +94,5 @@ def _parser(command: str, settings: type[Settings]) -> argparse.ArgumentParser:
 def _variables(settings: type[Settings]) -> str:
     lines = [(settings.__doc__ or "").strip().splitlines()[0], "", "Environment variables:"]
     for name, field in settings.model_fields.items():
-        variable = field.validation_alias if isinstance(field.validation_alias, str) else name.upper()
-        lines.append(f"  {variable}: {field.description or ''}")
+        lines.append(f"  {variable_of(settings, name, field)}: {field.description or ''}")
     return "\n".join(lines)

@@ -6,7 +6,8 @@ or, without one, the class's prefix and its name.
 
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import AliasChoices, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smeboost_shared.errors import FieldProblem, Misconfigured
@@ -46,22 +47,25 @@ def load(kind: type[SomeSettings], **overrides: object) -> SomeSettings:
 
 def _problem(kind: type[Settings], location: tuple[int | str, ...], error_type: str, message: str) -> FieldProblem:
     name = str(location[0]) if location else "settings"
-    variable = _variable(kind, name)
+    field = kind.model_fields.get(name) or _by_alias(kind, name)
+    variable = variable_of(kind, name, field) if field else name
     if error_type != "missing":
         return FieldProblem(field=variable, message=message)
-    field = kind.model_fields.get(name) or _by_alias(kind, name)
     meaning = f" ({field.description})" if field and field.description else ""
     return FieldProblem(field=variable, message=f"is not set{meaning}. Set it, e.g. export {variable}=...")
 
 
-def _by_alias(kind: type[Settings], name: str):  # noqa: ANN202  # pydantic's FieldInfo, used only above
-    return next((f for f in kind.model_fields.values() if f.validation_alias == name), None)
+def _by_alias(kind: type[Settings], name: str) -> FieldInfo | None:
+    return next((f for f in kind.model_fields.values() if name in _names(f)), None)
 
 
-def _variable(kind: type[Settings], name: str) -> str:
-    field = kind.model_fields.get(name)
-    if field is None:
-        return name
-    if isinstance(field.validation_alias, str):
-        return field.validation_alias
-    return f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+def variable_of(kind: type[Settings], name: str, field: FieldInfo) -> str:
+    """The environment variable of a field; the first one when it has several."""
+    names = _names(field)
+    return names[0] if names else f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+
+
+def _names(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return [choice for choice in choices if isinstance(choice, str)]

@@ -20,7 +20,7 @@ from smeboost_shared.errors import RateLimited, SmeBoostError
 from smeboost_shared.logs import get_logger
 from smeboost_shared.pacing.asks import Ask, Ledger, Limit, Refused, Tally
 from smeboost_shared.pacing.clock import Clock
-from smeboost_shared.pacing.ledger import InProcessLedger
+from smeboost_shared.pacing.fallback import ledger_at
 from smeboost_shared.pacing.pacer import Pacer, Turn
 from smeboost_shared.pacing.priority import Priority, current_priority
 
@@ -50,9 +50,9 @@ class RequestBudget:
         clock: Clock | None = None,
         today: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Without a ledger, turns are shared with nobody."""
+        """Without a ledger, turns are shared with whoever has the same Redis, or with nobody."""
         self._settings = settings
-        self._ledger = ledger or InProcessLedger(clock)
+        self._ledger = ledger or ledger_at(settings.redis_url, clock)
         self._pacer = Pacer(self._ledger, clock)
         self._today = today
         self._names = Names(settings)
@@ -77,6 +77,10 @@ class RequestBudget:
             await self._pacer.done(turn)
             raise
         await self._pacer.done(turn)
+
+    async def close(self) -> None:
+        """Let go of the ledger."""
+        await self._ledger.close()
 
     async def resume(self, base_id: str) -> None:
         """Somebody says that the base may be asked again: its month was extended, or its pause was a mistake."""

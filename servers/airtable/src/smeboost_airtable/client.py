@@ -78,6 +78,8 @@ class AirtableClient:
     async def __aexit__(self, *exc: object) -> None:
         """Close the transport."""
         await self._transport.__aexit__(*exc)
+        if self._budget is not self._given_budget:
+            await self._budget.close()
 
     async def usage(self) -> Usage:
         """The calls of this month, and when they will be used up. Nothing is asked."""

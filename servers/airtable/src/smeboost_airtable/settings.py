@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from smeboost_shared.redis_urls import check_redis_url
 from smeboost_shared.settings import Settings
 
 
@@ -39,6 +40,12 @@ class AirtableSettings(Settings):
         le=10_000,
         validation_alias="AIRTABLE_REQUESTS_PER_SECOND",
         description="most requests a second to one base; 5 is Airtable's limit",
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("AIRTABLE_REDIS_URL", "REDIS_URL"),
+        description="Redis or Valkey through which processes share the budget, else REDIS_URL; without any of them "
+        "each process has its own",
     )
     token_requests_per_second: float = Field(
         50,
@@ -147,3 +154,10 @@ class AirtableSettings(Settings):
         if parts.scheme not in ("http", "https") or not parts.hostname or extras:
             raise ValueError("must be an http or https URL such as https://api.airtable.com")
         return url.strip().rstrip("/").removesuffix("/v0")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            check_redis_url(url.get_secret_value())
+        return url

@@ -27,10 +27,13 @@ LATE_SECONDS_MAX = 0.25
 VISIT_SECONDS = 1.0
 GRACE_SECONDS = 0.25
 BACKGROUND_SHARE = 4
-SPREAD = 0.9
-"""Of the even distance between turns; less than 1, so that late turns are not late for ever."""
+SPREAD_THOUSANDTHS = 900
+"""Of the even distance between turns; less than all of it, so that late turns are not late for ever."""
 USUAL_CALLS = 1_000
 """The fastest time of a kind is forgotten over about so many calls, when the way there became longer."""
+LINES_MAX = 1_000
+"""Lines of one book."""
+OTHER_LINES = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,10 @@ class Ledger(Protocol):
 
     async def done(self, ask: Ask) -> None:
         """Note that the request was answered; without that it counts as late as can be."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
         ...
 
     async def pause(self, name: str, seconds: float) -> None:

@@ -12,7 +12,9 @@ from smeboost_shared.pacing.asks import (
     BACKGROUND_SHARE,
     GRACE_SECONDS,
     LATE_SECONDS_MAX,
-    SPREAD,
+    LINES_MAX,
+    OTHER_LINES,
+    SPREAD_THOUSANDTHS,
     USUAL_CALLS,
     VISIT_SECONDS,
     Answer,
@@ -29,8 +31,6 @@ from smeboost_shared.pacing.priority import Priority
 LATE, VISIT, GRACE = microseconds(LATE_SECONDS_MAX), microseconds(VISIT_SECONDS), microseconds(GRACE_SECONDS)
 LIMITS_REMEMBERED_MAX = 1_000
 BOOKS_MAX = 24
-LINES_MAX = 1_000
-OTHER_LINES = "other"
 
 Ticket = tuple[Priority, int, str]
 """A place in the queue: priority, since when, id. Tickets sort in the order of their turns."""
@@ -102,7 +102,7 @@ class Meter:
     def give(self, limit: Limit, mine: Ticket, now: int) -> None:
         """Take the units."""
         self.uses[mine[2]] = Use(now, now + limit.period, limit.cost)
-        self.spread_until = now + round(SPREAD * limit.period * limit.cost / limit.most)
+        self.spread_until = now + SPREAD_THOUSANDTHS * limit.period * limit.cost // (1000 * limit.most)
         waits = any(ticket[0] is Priority.BACKGROUND for ticket in self.queue)
         self.streak = self.streak + 1 if waits and mine[0] is Priority.INTERACTIVE else 0
 
@@ -179,6 +179,9 @@ class InProcessLedger:
             if use is not None:
                 use.free_at, use.done = use.free_at + late, True
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
     async def pause(self, name: str, seconds: float) -> None:
         """See `Ledger.pause`."""
         now = self._now()
@@ -191,12 +194,22 @@ class InProcessLedger:
 
     async def paused(self, names: Sequence[str]) -> dict[str, float]:
         """See `Ledger.paused`."""
-        now = self._now()
-        return {name: (self._paused[name] - now) / 1e6 for name in names if self._paused.get(name, 0) > now}
+        pauses = self.pauses()
+        return {name: pauses[name] for name in names if name in pauses}
 
     async def tallied(self, book: str) -> dict[str, int]:
         """See `Ledger.tallied`."""
         return dict(self._tallies.get(book, {}))
+
+    def pauses(self) -> dict[str, float]:
+        """Everything that is paused, and for how many seconds."""
+        now = self._now()
+        return {name: (until - now) / 1e6 for name, until in self._paused.items() if until > now}
+
+    def take_tallies(self) -> dict[str, dict[str, int]]:
+        """All books, which are empty from now on."""
+        tallies, self._tallies = dict(self._tallies), OrderedDict()
+        return tallies
 
     def _count(self, ask: Ask) -> int:
         if ask.tally is not None:
