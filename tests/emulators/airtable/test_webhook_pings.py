@@ -199,3 +199,19 @@ def test_a_ping_that_was_under_way_when_the_emulator_stopped_comes_again(
     assert len(receiver.pings) == 2
     body, header = receiver.pings[1]
     assert WebhookNotification.from_request(body, header, made.mac_secret_base64).webhook.id == made.id
+
+
+def test_a_base_may_go_while_its_receiver_is_being_told(
+    airtable_emulator: StartAirtable, pyairtable_api: Connect, receiver, tmp_path: Path
+) -> None:
+    first = airtable_emulator(seed=small_seed(), data=tmp_path, plan="enterprise")
+    api = pyairtable_api(first)
+    receiver.gate.clear()
+    api.base(BASE).add_webhook(receiver.url, SPECIFICATION)
+    api.base(BASE).table("Products").create({"Name": "One"})
+    until(lambda: receiver.pings)
+    assert api.delete(api.build_url("meta", "bases", BASE)) == {"id": BASE, "deleted": True}
+    receiver.gate.set()
+    until(lambda: not first.emulator.pinger._under_way)
+    first.stop()
+    assert pyairtable_api(airtable_emulator(data=tmp_path)).bases() == []

@@ -86,7 +86,10 @@ def apply(state: State, change: Change) -> None:
         apply_account_change(state, change)
         return
     if isinstance(change, HookEvent):
-        apply_hook_event(state.bases[change.base_id].hooks, change)
+        # The outcome of a ping may come when its base is gone.
+        base = state.bases.get(change.base_id)
+        if base is not None:
+            apply_hook_event(base.hooks, change)
         return
     table = state.tables[change.table_id]
     if isinstance(change, CommentChange):
