@@ -34,6 +34,21 @@ async def test_access_says_why_a_base_is_closed(ask) -> None:
     assert seen["scopes"]["schema.bases:read"].startswith("not_found")
 
 
+async def test_a_base_is_read_with_its_collaborators(ask) -> None:
+    answer = (await ask("read_admin", operation="get_base", ids={"base_id": BASE}))["answer"]
+    assert (answer["id"], answer["name"]) == (BASE, "Small shop")
+    with_people = await ask(
+        "read_admin", operation="get_base", ids={"base_id": BASE}, query={"include": ["collaborators"]}
+    )
+    assert "individualCollaborators" in with_people["answer"]
+
+
+async def test_an_operation_of_another_plan_says_so(ask) -> None:
+    error = (await ask("read_admin", operation="get_enterprise", ids={"enterprise_id": "entUbl00000000001"}))["error"]
+    assert error["code"] == "not_found"
+    assert "Enterprise" in error["hint"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "field", "said"),
     [

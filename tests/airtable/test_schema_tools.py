@@ -71,6 +71,13 @@ async def test_a_table_and_a_field_are_renamed_and_described(ask) -> None:
     assert listed["records"][0]["fields"] == {"Net price": 12.5}
 
 
+async def test_a_base_is_made_with_its_tables(ask) -> None:
+    tables = [{"name": "People", "fields": [{"name": "Name", "type": "singleLineText"}, NUMBER]}]
+    made = await ask("create_base", workspace_id="wspHome0000000001", name="Club", tables=tables)
+    assert list(made["fields"]) == ["People"]
+    assert made["id"] in {base["id"] for base in (await ask("list_bases"))["bases"]}
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "refusal", "said"),
     [

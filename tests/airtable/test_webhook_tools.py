@@ -51,7 +51,7 @@ async def test_a_webhook_tells_what_changed_and_ends(ask) -> None:
     ("tool", "arguments", "code", "field"),
     [
         ("list_webhook_payloads", {"webhook_id": "ach00000000000000"}, "not_found", "webhook_id"),
-        ("change_webhook", {"webhook_id": "hook", "action": "delete"}, "not_found", "webhook_id"),
+        ("change_webhook", {"webhook_id": "hook", "action": "delete"}, "invalid_input", "webhook_id"),
         ("change_webhook", {"webhook_id": "ach00000000000000", "action": "stop"}, "invalid_input", "action"),
         ("list_webhook_payloads", {"webhook_id": "ach00000000000000", "cursor": 0}, "invalid_input", "cursor"),
         ("create_webhook", {"data_types": []}, "invalid_input", "data_types"),

@@ -1,5 +1,6 @@
-"""What npm's airtable-mcp-server, unmodified, does against the emulator: over stdio."""
+"""What npm's airtable-mcp-server, unmodified, does against the emulator: each of its tools, over stdio."""
 
+import base64
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,7 +16,11 @@ from smeboost_emulators.testing.airtable import AirtableEmulator
 VERSION = "1.14.0"
 BASE = "appSmallShop00001"
 PRODUCTS = {"baseId": BASE, "tableId": "tblProducts000001"}
+ORDERS = {"baseId": BASE, "tableId": "tblOrders00000001"}
 SCRIPT = Path(__file__).with_name("airtable_mcp_server.mjs")
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 Tool = Callable[..., Awaitable[Any]]
 
 
@@ -26,7 +31,7 @@ async def tools(modules: Path, shop: AirtableEmulator, log: Path):
     transport = StdioTransport("node", [str(SCRIPT)], env=environment, log_file=log, keep_alive=False)
     async with Client(transport, timeout=20) as client:
 
-        async def tool(name: str, **arguments: Any) -> Any:
+        async def tool(name: str, /, **arguments: Any) -> Any:
             return (await client.call_tool(name, arguments)).structured_content
 
         yield tool
@@ -101,17 +106,43 @@ async def test_it_writes_records_and_is_told_why_it_may_not(
             await tool("list_records", baseId="appNobodyHasThis1", tableId="tblProducts000001")
 
 
-async def test_it_comments_on_records_and_uploads_files(modules: Path, shop: AirtableEmulator, tmp_path: Path) -> None:
-    order: dict[str, str] = {"baseId": BASE, "recordId": "recOrder000000001"}
-    orders = order | {"tableId": "tblOrders00000001"}
+async def test_it_makes_and_changes_tables_and_fields(modules: Path, shop: AirtableEmulator, tmp_path: Path) -> None:
     async with tools(modules, shop, tmp_path / "log") as tool:
-        first = (await tool("create_comment", **orders, text="Where is it?"))["comment"]
-        await tool("create_comment", **orders, text="Here", parentCommentId=first["id"])
-        listed = await tool("list_comments", **orders, pageSize=1)
-        assert [comment["text"] for comment in listed["comments"]] == ["Here"]
-        rest = await tool("list_comments", **orders, offset=listed["offset"])
-        assert (rest["comments"], rest["offset"]) == ([first], None)
-        file = {"file": "SGVsbG8=", "filename": "hello.txt", "contentType": "text/plain"}
-        uploaded = await tool("upload_attachment", **order, attachmentFieldIdOrName="Papers", **file)
-        [paper] = uploaded["fields"]["fldOrderPapers001"]
-        assert (paper["filename"], paper["size"], paper["type"]) == ("hello.txt", 5, "text/plain")
+        fields = [
+            {"name": "City", "type": "singleLineText"},
+            {"name": "Open", "type": "checkbox", "options": {"icon": "check", "color": "greenBright"}},
+        ]
+        table = (await tool("create_table", baseId=BASE, name="Shops", fields=fields))["table"]
+        assert [field["name"] for field in table["fields"]] == ["City", "Open"]
+        assert table["primaryFieldId"] == table["fields"][0]["id"]
+        renamed = await tool("update_table", baseId=BASE, tableId=table["id"], name="Stores", description="Ours")
+        assert (renamed["table"]["name"], renamed["table"]["description"]) == ("Stores", "Ours")
+        rooms = {"name": "Rooms", "type": "number", "options": {"precision": 0}}
+        place = {"baseId": BASE, "tableId": table["id"]}
+        field = (await tool("create_field", **place, nested={"field": rooms}))["field"]
+        assert (field["type"], field["options"]) == ("number", {"precision": 0})
+        again = await tool("update_field", **place, fieldId=field["id"], name="Halls")
+        assert again["field"]["name"] == "Halls"
+        shop_record = await tool("create_record", **place, fields={"City": "Oslo", "Open": True, "Halls": 2})
+        assert shop_record["fields"] == {"City": "Oslo", "Open": True, "Halls": 2}
+
+
+async def test_it_comments_and_uploads(modules: Path, shop: AirtableEmulator, tmp_path: Path) -> None:
+    order = ORDERS | {"recordId": "recOrder000000001"}
+    async with tools(modules, shop, tmp_path / "log") as tool:
+        first = (await tool("create_comment", **order, text="Packed?"))["comment"]
+        answer = (await tool("create_comment", **order, text="Yes", parentCommentId=first["id"]))["comment"]
+        listed = await tool("list_comments", **order)
+        assert [comment["text"] for comment in listed["comments"]] == ["Yes", "Packed?"]
+        assert listed["comments"][0]["parentCommentId"] == first["id"] != answer["id"]
+        uploaded = await tool(
+            "upload_attachment",
+            baseId=BASE,
+            recordId="recOrder000000001",
+            attachmentFieldIdOrName="Papers",
+            file=base64.b64encode(PIXEL).decode(),
+            filename="pixel.png",
+            contentType="image/png",
+        )
+    [attachment] = uploaded["fields"]["fldOrderPapers001"]
+    assert (attachment["filename"], attachment["size"], attachment["type"]) == ("pixel.png", len(PIXEL), "image/png")

@@ -53,7 +53,6 @@ RETRY_SECONDS = 1.0
 """Wait before a read is repeated after a 503 without Retry-After."""
 TABLE_NAME_CHARACTERS_MAX = 255
 _BASE_ID = re.compile(r"app[A-Za-z0-9]{1,32}")
-_RECORD_ID = re.compile(r"rec[A-Za-z0-9]{1,32}")
 READ_RECORDS, WRITE_RECORDS, READ_SCHEMA = "data.records:read", "data.records:write", "schema.bases:read"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -301,6 +300,16 @@ class AirtableClient:
 
 
 def check_record_id(record_id: str, field: str) -> None:
-    if not _RECORD_ID.fullmatch(record_id):
-        problem = FieldProblem(field=field, message="is not a record id such as recXXXXXXXXXXXXXX")
-        raise InvalidInput("The record id is not valid.", errors=[problem])
+    """See `check_id`."""
+    check_id("rec", record_id, field)
+
+
+def check_id(prefix: str, value: str, field: str) -> None:
+    """Refuse what has not the shape of an id before it becomes part of an address.
+
+    Raises:
+        InvalidInput: names `field`.
+    """
+    if not re.fullmatch(f"{prefix}[A-Za-z0-9]{{1,32}}", value):
+        problem = FieldProblem(field=field, message=f"is not an id such as {prefix}XXXXXXXXXXXXXX")
+        raise InvalidInput("The id is not valid.", errors=[problem])

@@ -31,6 +31,8 @@ class Operation:
     base_id: str = ""
     table_id: str | None = None
     record_id: str | None = None
+    part: str | None = None
+    """The argument that names what is below the base or record, such as a comment or a webhook."""
     places: Places = field(default_factory=Nowhere)
 
     @property
@@ -80,6 +82,8 @@ async def _missing(operation: Operation, memory: SchemaMemory) -> SmeBoostError 
         return no_base
     if operation.table_id and (missing := await missing_table(operation.base_id, operation.table_id, memory)):
         return missing
+    if operation.part:
+        return NotFound("Airtable has no such thing there.", errors=[_unknown(operation.part)])
     if operation.record_id:
         message = f"There is no record {operation.record_id} in this table, or the token may not see it."
         return NotFound(message, errors=[_unknown("record_id")])

@@ -125,6 +125,9 @@ class Transport:
             raise VendorTimeout("The file did not arrive in time.") from None
 
     def _url(self, request: Request) -> str:
+        if not {"", ".", ".."}.isdisjoint(request.path):
+            # Such a segment would be taken as a step to another thing, which a delete would then be about.
+            raise InvalidInput("A part of the address is empty or made of dots.")
         host = self._settings.content_host if request.to_content_host else self._settings.endpoint_url
         return "/".join((host, request.root, *(quote(segment, safe="") for segment in request.path)))
 

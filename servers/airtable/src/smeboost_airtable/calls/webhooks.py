@@ -1,13 +1,12 @@
 """Webhooks: https://airtable.com/developers/web/api/webhooks-overview. They are under `/v0/bases`, not `/v0/meta`."""
 
-from collections.abc import Awaitable
-from typing import Literal, TypeVar
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
-from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound
+from smeboost_shared.errors import FieldProblem, InvalidInput
 
-from smeboost_airtable.client import AirtableClient
+from smeboost_airtable.client import AirtableClient, check_id
 from smeboost_airtable.explanations import Operation
 from smeboost_airtable.models import NewWebhook, Nothing, PayloadsAnswer, Refreshed, WebhooksAnswer
 from smeboost_airtable.places import Named
@@ -16,7 +15,6 @@ from smeboost_airtable.transport import Request
 SCOPE = "webhook:manage"
 PAYLOADS_MAX = 50
 """Airtable's limit for one page."""
-Answer = TypeVar("Answer")
 Action = Literal["refresh", "enable", "disable", "delete"]
 
 
@@ -55,10 +53,10 @@ async def change_webhook(client: AirtableClient, base_id: str, webhook_id: str, 
     else:
         body: dict[str, object] = {"enable": action == "enable"}
         request = Request(method="POST", path=(*path, "enableNotifications"), body=body, writes=True)
-    operation = await _operation(client, base_id, request)
+    operation = await _operation(client, base_id, request, "webhook_id")
     if action == "refresh":
-        return (await _of_webhook(client.ask(operation, Refreshed), webhook_id)).expires_at
-    await _of_webhook(client.ask(operation, Nothing), webhook_id)
+        return (await client.ask(operation, Refreshed)).expires_at
+    await client.ask(operation, Nothing)
     return None
 
 
@@ -68,24 +66,15 @@ async def list_payloads(
     """The payloads from number `cursor` on; asking also keeps the webhook alive for seven days."""
     params: dict[str, str | list[str]] = {"cursor": str(cursor), "limit": str(limit)}
     request = Request(method="GET", path=(*_path(base_id, webhook_id), "payloads"), params=params)
-    return await _of_webhook(client.ask(await _operation(client, base_id, request), PayloadsAnswer), webhook_id)
+    return await client.ask(await _operation(client, base_id, request, "webhook_id"), PayloadsAnswer)
 
 
-def _path(base_id: str, *more: str) -> tuple[str, ...]:
-    return ("bases", base_id, "webhooks", *more)
+def _path(base_id: str, *webhook_id: str) -> tuple[str, ...]:
+    for each in webhook_id:
+        check_id("ach", each, "webhook_id")
+    return ("bases", base_id, "webhooks", *webhook_id)
 
 
-async def _operation(client: AirtableClient, base_id: str, request: Request) -> Operation:
+async def _operation(client: AirtableClient, base_id: str, request: Request, part: str | None = None) -> Operation:
     await client.check_base(base_id)
-    return Operation(request=request, scope=SCOPE, base_id=base_id, places=Named({}, "filters"))
-
-
-async def _of_webhook(asked: Awaitable[Answer], webhook_id: str) -> Answer:
-    try:
-        return await asked
-    except NotFound as exc:
-        if exc.errors:
-            raise
-        problem = FieldProblem(field="webhook_id", message="is no webhook of this base, or not one of this token's")
-        hint = "list_webhooks shows them; a webhook ends seven days after it was made, refreshed or read."
-        raise NotFound(f"There is no webhook {webhook_id[:80]!r}.", hint=hint, errors=[problem]) from exc
+    return Operation(request=request, scope=SCOPE, base_id=base_id, part=part, places=Named({}, "filters"))
