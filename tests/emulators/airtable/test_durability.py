@@ -77,7 +77,7 @@ def test_acknowledged_writes_survive_kill_9(tmp_path: Path, seed_file: str) -> N
         assert [record_id for record_id in linked if record_id in acknowledged] == list(acknowledged)
 
 
-def test_uploaded_files_survive_kill_9_and_removed_ones_go(tmp_path: Path, seed_file: str) -> None:
+def test_files_and_comments_survive_kill_9_and_removed_files_go(tmp_path: Path, seed_file: str) -> None:
     options = ("--data", str(tmp_path / "data"), "--seed", seed_file)
     content = os.urandom(100_000)
     upload = {"contentType": "application/zip", "file": base64.b64encode(content).decode()}
@@ -87,11 +87,13 @@ def test_uploaded_files_survive_kill_9_and_removed_ones_go(tmp_path: Path, seed_
             papers = http.post("/recOrder000000001/Papers/uploadAttachment", json=sent).json()["fields"]
         kept, _removed = papers["fldOrderPapers001"]
         http.patch("/Orders/recOrder000000001", json={"fields": {"Papers": [{"id": kept["id"]}]}})
+        comment = http.post("/Orders/recOrder000000001/comments", json={"text": "Kept, @[ada@example.com]"}).json()
         running.kill()
     with process(*options) as (_, url), client(url) as http:
         [paper] = http.get("/Orders/recOrder000000001").json()["fields"]["Papers"]
         assert (paper["id"], paper["filename"]) == (kept["id"], "kept.zip")
         assert httpx.get(paper["url"]).content == content
+        assert http.get("/Orders/recOrder000000001/comments").json() == {"comments": [comment], "offset": None}
         # The address of before the kill is as good, at the new port.
         assert httpx.get(url + httpx.URL(kept["url"]).raw_path.decode()).content == content
     assert [file.read_bytes() for file in (tmp_path / "data" / "attachments").glob("??/*")] == [content]

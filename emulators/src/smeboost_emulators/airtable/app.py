@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from smeboost_emulators.airtable.attachments import endpoints as attachments
 from smeboost_emulators.airtable.attachments.addresses import PATH as ADDRESS_PATH
 from smeboost_emulators.airtable.comments import endpoints as comments
+from smeboost_emulators.airtable.csvsync import endpoints as csvsync
 from smeboost_emulators.airtable.emulator import Emulator
 from smeboost_emulators.airtable.errors import ApiError
 from smeboost_emulators.airtable.meta.routes import META_ROUTES
@@ -76,6 +77,7 @@ def _routes(emulator: Emulator) -> list[BaseRoute]:
         *routes("POST", f"{_WEBHOOK}/enableNotifications", webhooks.toggle_notifications),
         *routes("GET", f"{_WEBHOOK}/payloads", webhooks.list_payloads),
         *routes("POST", "/v0/{base}/{record}/{field}/uploadAttachment", attachments.upload),
+        *routes("POST", "/v0/{base}/{table}/sync/{sync}", csvsync.push),
         *routes("GET", _COMMENTS, comments.list_all),
         *routes("POST", _COMMENTS, comments.create),
         *routes("PATCH", f"{_COMMENTS}/{{comment}}", comments.update),

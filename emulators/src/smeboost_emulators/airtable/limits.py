@@ -17,6 +17,8 @@ from smeboost_emulators.airtable.errors import ApiError, calls_of_month_spent, t
 from smeboost_emulators.airtable.knobs import Knobs
 
 WINDOW_SECONDS = 1.0
+SYNC_WINDOW_SECONDS, SYNCS_MAX = 300.0, 20
+"""https://airtable.com/developers/web/api/post-sync-api-endpoint: 20 requests in 5 minutes to one base."""
 METERS_MAX = 10_000
 """Bases and tokens that are counted at a time; the one unseen for longest goes first."""
 
@@ -51,6 +53,22 @@ class RateLimits:
             if self._knobs.billing_calls_left == 0:
                 raise calls_of_month_spent()
             self._knobs.billing_calls_left -= 1
+
+    def check_sync(self, base_id: str) -> None:
+        """Count one push of CSV to a base, which has no lock-out; turned off together with the limit of a base.
+
+        Raises:
+            ApiError: 429, when it is one too many.
+        """
+        if self._knobs.rate_limit is None:
+            return
+        now = self._clock.seconds()
+        times = self._meter(f"sync {base_id}").times
+        while times and times[0] <= now - SYNC_WINDOW_SECONDS:
+            times.popleft()
+        if len(times) >= SYNCS_MAX:
+            raise self._refusal(times[0] + SYNC_WINDOW_SECONDS - now)
+        times.append(now)
 
     def forget(self) -> None:
         """End every lock-out and count from zero."""

@@ -16,7 +16,6 @@ _RECORD = "/v0/{base}/{table}/{record}"
 _ROWS = "/v0/{enterprise}/{dataTable}"
 _MISSING: tuple[tuple[str, str, str], ...] = (
     ("date dependencies of a record", "PATCH", f"{_RECORD}/dateDependencyMetadata"),
-    ("CSV sync", "POST", "/v0/{base}/{table}/sync/{sync}"),
     ("block installations", "GET", f"{_BASE}/blockInstallations"),
     ("block installations", "PATCH DELETE", f"{_BASE}/blockInstallations/{{installation}}"),
     ("enterprise accounts", "GET", _ENTERPRISE),

@@ -29,7 +29,7 @@ from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.needs import Need
 from smeboost_emulators.airtable.rights import Identity
 from smeboost_emulators.airtable.shapes import object_of
-from smeboost_emulators.airtable.state.access import Level, at_least
+from smeboost_emulators.airtable.state.access import Level
 from smeboost_emulators.airtable.state.changes import Change
 from smeboost_emulators.airtable.state.commits import Actor
 from smeboost_emulators.airtable.state.schema import Base, Table
@@ -65,10 +65,10 @@ class Call:
         """Who asks."""
         return str(self.identity.user["id"])
 
-    def commit(self, changes: list[Change]) -> None:
+    def commit(self, changes: list[Change], source: str = "publicApi") -> None:
         """Make the changes of this request to its base, in the name of who asks."""
         self._check_still_there()
-        self.emulator.commit(self.own_base().id, changes, Actor(self.identity.user))
+        self.emulator.commit(self.own_base().id, changes, Actor(self.identity.user, source))
 
     def record(self, changes: Sequence[Change]) -> None:
         """Make changes that are no transaction of the base: to who may reach it."""
@@ -93,10 +93,11 @@ class Call:
             raise model_not_found()
         return table
 
-    def check_writable(self, _table: Table) -> None:
-        """Refuse who may not write records of the table."""
-        if not at_least(self.level, "edit"):
+    def writable(self, table: Table) -> Table:
+        """The table, unless only its sync writes it; the error is our guess [I]."""
+        if table.sync_id is not None:
             raise not_permitted()
+        return table
 
     async def body(self, limit_bytes: int | None = None) -> dict[str, Any]:
         """The JSON object in the body, which may be as large as that of any request, or as `limit_bytes`."""
@@ -168,7 +169,7 @@ async def read_object(request: Request, limit_bytes: int) -> dict[str, Any]:
     Raises:
         ApiError: 413 for its size, 422 when it is not declared as JSON, is not JSON, or is not an object.
     """
-    text = await _read_limited(request, limit_bytes)
+    text = await read_limited(request, limit_bytes)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise unreadable_body()
     try:
@@ -181,7 +182,12 @@ async def read_object(request: Request, limit_bytes: int) -> dict[str, Any]:
     return found
 
 
-async def _read_limited(request: Request, limit_bytes: int) -> bytes:
+async def read_limited(request: Request, limit_bytes: int) -> bytes:
+    """The body, of at most `limit_bytes`.
+
+    Raises:
+        ApiError: 413 for its size, 422 when it was cut off.
+    """
     try:
         return await read_body(request, limit_bytes=limit_bytes)
     except BodyRefused as exc:

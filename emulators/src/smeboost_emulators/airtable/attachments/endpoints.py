@@ -76,8 +76,7 @@ def _cell_of(call: Call) -> tuple[Table, Field, int]:
     home = next((table for table in tables if table.knew(record_id)), tables[0] if tables else None)
     if home is None:
         raise not_found()
-    call.check_writable(home)
-    slot = call.emulator.slot(home, record_id)
+    slot = call.emulator.slot(call.writable(home), record_id)
     field = home.fields_by_key.get(call.segment("field"))
     if field is None:
         raise unknown_field(call.segment("field"))

@@ -40,7 +40,7 @@ async def get(call: Call) -> _Answer:
 
 
 async def create(call: Call) -> _Answer:
-    table = _writable_table(call)
+    table = call.writable(call.table())
     body = await call.body()
     return await _commit(call, table, plan_create(table, body, call.user_id), body)
 
@@ -54,7 +54,7 @@ async def replace_one(call: Call) -> _Answer:
 
 
 async def _change_one(call: Call, *, replace: bool) -> _Answer:
-    table, record_id = _writable_table(call), call.segment("record")
+    table, record_id = call.writable(call.table()), call.segment("record")
     body = await call.body()
     call.emulator.slot(table, record_id)
     return await _commit(call, table, plan_update_one(table, record_id, body, call.user_id, replace=replace), body)
@@ -69,29 +69,23 @@ async def replace_batch(call: Call) -> _Answer:
 
 
 async def _change_batch(call: Call, *, replace: bool) -> _Answer:
-    table = _writable_table(call)
+    table = call.writable(call.table())
     body = await call.body()
     return await _commit(call, table, plan_update_batch(table, body, call.user_id, replace=replace), body)
 
 
 async def delete_one(call: Call) -> _Answer:
-    table, record_id = _writable_table(call), call.segment("record")
+    table, record_id = call.writable(call.table()), call.segment("record")
     call.emulator.slot(table, record_id)
     call.commit(plan_delete(table, [record_id], call.user_id).plan.changes)
     return {"id": record_id, "deleted": True}
 
 
 async def delete_batch(call: Call) -> _Answer:
-    table = _writable_table(call)
+    table = call.writable(call.table())
     written = plan_delete(table, read_query(call.query).get("records", []), call.user_id)
     call.commit(written.plan.changes)
     return {"records": [{"id": record_id, "deleted": True} for record_id in written.record_ids]}
-
-
-def _writable_table(call: Call) -> Table:
-    table = call.table()
-    call.check_writable(table)
-    return table
 
 
 async def _commit(call: Call, table: Table, written: Written, body: dict[str, Any]) -> _Answer:

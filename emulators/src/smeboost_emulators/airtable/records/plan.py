@@ -13,6 +13,7 @@ from smeboost_emulators.airtable.attachments.keeper import is_filename
 from smeboost_emulators.airtable.errors import (
     field_is_computed,
     no_such_row,
+    not_permitted,
     unknown_choice,
     unknown_field,
     value_refused,
@@ -136,6 +137,8 @@ class Plan:
         return named[text]
 
     def _record_from_name(self, far: Table, text: str) -> str:
+        if far.sync_id is not None:
+            raise not_permitted()
         if not far.primary.writable:
             raise field_is_computed(far.primary.name)
         return self._create(far, {far.primary.id: accept(far.primary, cast_value(far.primary, text), self)})

@@ -69,6 +69,7 @@ def build_table(base: Base, definition: TableDefinition, where: str) -> Table:
     table.index_fields()
     table.primary_field_id = _primary_id(table, definition.primary_field_id, where)
     table.date_dependency = definition.date_dependency_settings
+    table.sync_id = definition.api_endpoint_sync_id
     table.views = [_build_view(table, described, where) for described in definition.views or [ViewDefinition()]]
     return table
 

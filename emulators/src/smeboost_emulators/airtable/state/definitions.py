@@ -40,12 +40,15 @@ class FieldDefinition(msgspec.Struct, rename="camel"):
 
 
 class TableDefinition(msgspec.Struct, rename="camel"):
+    """`api_endpoint_sync_id` is ours: it makes the table one that is filled by CSV, see `csvsync/`."""
+
     name: str
     fields: list[FieldDefinition]
     id: str | None = None
     description: str | None = None
     primary_field_id: str | None = None
     date_dependency_settings: dict[str, Any] | None = None
+    api_endpoint_sync_id: str | None = None
     views: list[ViewDefinition] = []
 
 

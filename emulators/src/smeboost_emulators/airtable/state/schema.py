@@ -115,6 +115,8 @@ class Table:
     description: str | None = None
     primary_field_id: str = ""
     date_dependency: dict[str, Any] | None = None
+    sync_id: str | None = None
+    """What a CSV is pushed to; a table that has one is written by nothing else."""
     fields: list[Field] = field(default_factory=list[Field])
     views: list[View] = field(default_factory=list[View])
     ids: list[str] = field(default_factory=list[str])

@@ -70,8 +70,9 @@ def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
 
 
 def _hidden(table: Table) -> dict[str, Any]:
-    """What the Meta API does not show of views and fields."""
-    return {"views": [_view(view) for view in table.views], "fields": [field.defined() for field in table.fields]}
+    """What the Meta API does not show of views, fields and the table itself."""
+    views, fields = [_view(view) for view in table.views], [field.defined() for field in table.fields]
+    return {"views": views, "fields": fields, "apiEndpointSyncId": table.sync_id}
 
 
 def _view(view: View) -> dict[str, Any]:
