@@ -241,8 +241,13 @@ class Agreement:
 
 @pytest.fixture(scope="module")
 def connection(new_database: Callable[[], str]):
-    with psycopg.connect(new_database(), autocommit=True) as opened:
-        # Neither the session's time zone nor its language may play a part.
+    """A database whose letters and time zone differ from what other tests have: neither may play a part."""
+    url = new_database()
+    with psycopg.connect(url, autocommit=True) as opened:
+        opened.execute("drop database if exists locale_of_its_own")
+        opened.execute("""create database locale_of_its_own template template0 encoding 'UTF8' locale 'C'
+            locale_provider builtin builtin_locale 'PG_UNICODE_FAST'""")
+    with psycopg.connect(f"{url.rpartition('/')[0]}/locale_of_its_own", autocommit=True) as opened:
         opened.execute("set timezone to 'America/New_York'")
         yield opened
 

@@ -91,6 +91,12 @@ def test_what_has_no_exact_sql_is_reported_with_its_place(text: str, construct: 
     assert caught.value.why
 
 
+def test_a_statement_that_would_grow_without_end_is_reported_at_once() -> None:
+    for text in ("SWITCH(" * 10 + "{Size}" + ",1,{Price},2,{Size}+1,3,4)" * 10, "&".join(["{Size}"] * 2500)):
+        with pytest.raises(NotExpressible, match="longer than"):
+            compile_sql(text, TABLE)
+
+
 def test_unknown_fields_and_bad_formulas_are_what_they_are_to_the_evaluator() -> None:
     with pytest.raises(UnknownFields) as caught:
         compile_sql("AND({Nope}, {Status}, Neither)", TABLE)

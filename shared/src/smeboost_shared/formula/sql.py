@@ -77,8 +77,9 @@ class SqlTable:
 class SqlFormula:
     """SQL to put into a statement over the table, which takes `parameters` by name, also when there are none.
 
-    `condition` keeps a record in a WHERE. `value` is NULL where it is blank or #ERROR!, `error` is true where it is the
-    latter. Where the values are of several kinds, `kind` is ANY and there is no `value`. BOOLEAN: the numbers 1 and 0.
+    `condition` keeps a record in a WHERE; put it in parentheses beside others. `value` is NULL where it is blank or
+    #ERROR!, `error` is true where it is the latter. Where the values are of several kinds, `kind` is ANY and there is
+    no `value`. BOOLEAN: the numbers 1 and 0.
     """
 
     condition: str
@@ -195,7 +196,9 @@ class _Translator:
             return self._of_record(node)
         parts = [self.term(child) for child in children(node)]
         self.scope.node = node
-        return self._combined(node, parts)
+        combined = self._combined(node, parts)
+        self.scope.check_length(combined.length)
+        return combined
 
     def _is_constant(self, node: Node) -> bool:
         """Whether no record has a say in the value."""

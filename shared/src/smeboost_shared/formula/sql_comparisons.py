@@ -63,6 +63,7 @@ def _by_choice(scope: Scope, operator: str, left: Term, right: Term) -> Term:
     """Compare each choice of the side that has several kinds."""
     if left.kind is not Kind.ANY:
         left, right, operator = right, left, MIRRORED[operator]
+    scope.check_length(left.length + len(left.choices) * right.length)
     found = [(when, compare(scope, operator, choice, right)) for when, choice in left.choices]
     whens = " ".join(f"WHEN {when} THEN {one.sql}" for when, one in found[:-1])
     error = None

@@ -6,10 +6,12 @@ from dataclasses import replace
 from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.sql_conversions import as_whole, by_choice, number, number_sql, whole_number
 from smeboost_shared.formula.sql_numbers import NAN, add, divide
-from smeboost_shared.formula.sql_terms import Scope, Term, either
+from smeboost_shared.formula.sql_terms import Scope, Term, chained, either
 
 Translate = Callable[[Scope, Sequence[Term]], Term]
 NUMERIC = (Kind.NUMBER, Kind.BOOLEAN)
+ARGUMENTS_MAX = 100
+"""Of one call in PostgreSQL."""
 NO_NUMBER = "NULL::float8"
 
 
@@ -75,7 +77,8 @@ def _sum(scope: Scope, terms: Sequence[Term]) -> Term:
 def _count_of(scope: Scope, numbers: list[str] | str) -> str:
     if isinstance(numbers, str):
         return f"cardinality({numbers})::float8"
-    return f"num_nonnulls({', '.join(numbers)})::float8" if numbers else "0.0::float8"
+    counts = [", ".join(numbers[at : at + ARGUMENTS_MAX]) for at in range(0, len(numbers), ARGUMENTS_MAX)]
+    return f"{chained('+', [f'num_nonnulls({some})' for some in counts])}::float8" if counts else "0.0::float8"
 
 
 def _count(scope: Scope, terms: Sequence[Term]) -> Term:
@@ -117,8 +120,7 @@ def _extreme(function: str, aggregate: str) -> Translate:
 def _count_filled(scope: Scope, terms: Sequence[Term]) -> Term:
     """COUNTA: values that are not blank, those in lists too."""
     _check_choices(scope, terms)
-    counts = [_filled(scope, term) for term in terms]
-    return whole_number(" + ".join(counts), error=_errors(terms))
+    return whole_number(chained("+", [_filled(scope, term) for term in terms]), error=_errors(terms))
 
 
 def _filled(scope: Scope, term: Term) -> str:
@@ -142,7 +144,7 @@ def _filled(scope: Scope, term: Term) -> str:
 def _count_all(scope: Scope, terms: Sequence[Term]) -> Term:
     _check_choices(scope, terms)
     counts = [f"coalesce(cardinality({term.sql}), 1)" if term.kind is Kind.LIST else "1" for term in terms]
-    return whole_number(" + ".join(counts), error=_errors(terms))
+    return whole_number(chained("+", counts), error=_errors(terms))
 
 
 # Lists of lists -----------------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ def _if(scope: Scope, terms: Sequence[Term]) -> Term:
 def _switch(scope: Scope, terms: Sequence[Term]) -> Term:
     subject, rest = replace(terms[0], error=None), list(terms[1:])
     default = rest.pop() if len(rest) % 2 else BLANK
+    scope.check_length(len(rest) // 2 * subject.length)
     choices: list[tuple[str, Term]] = []
     reached: list[str] = []
     for pattern, result in zip(rest[::2], rest[1::2], strict=True):

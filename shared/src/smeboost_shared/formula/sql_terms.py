@@ -23,8 +23,10 @@ from smeboost_shared.formula.values import Value
 
 CELL_LENGTH_MAX = 100_000
 """Characters of a cell's text, which is what Airtable allows."""
-STEPS_MAX = 150
-"""Intermediate values that one formula may need; PostgreSQL nests a subquery for each."""
+STEPS_MAX = 600
+"""Intermediate values that one formula may need; each is a subquery."""
+NESTING_MAX = 100
+"""Subqueries in one another: PostgreSQL plans so many in about 0.1 s, and twice as many in four times as long."""
 SQL_LENGTH_MAX = 400_000
 Parameter = str | float | int | datetime | Decimal | list[str] | list[float] | list[int]
 SQL_TYPES = {Kind.TEXT: "text", Kind.NUMBER: "float8", Kind.MOMENT: "timestamptz", Kind.BOOLEAN: "boolean"}
@@ -78,6 +80,12 @@ class Term:
     @property
     def sql_type(self) -> str:
         return f"{SQL_TYPES[self.item]}[]" if self.kind is Kind.LIST else SQL_TYPES[self.kind]
+
+    @property
+    def length(self) -> int:
+        """Characters of its SQL."""
+        choices = sum(len(when) + choice.length for when, choice in self.choices)
+        return len(self.sql) + len(self.error or "") + choices
 
     def with_error(self, error: str | None) -> "Term":
         return replace(self, error=either(self.error, error), conjuncts=())
@@ -148,7 +156,8 @@ class Scope:
     node: Node
     parameters: dict[str, Parameter] = field(default_factory=dict[str, Parameter])
     shared: dict[str, str] = field(default_factory=dict[str, str])
-    steps: int = 0
+    nesting: dict[str, int] = field(default_factory=dict[str, int])
+    """How deep the subqueries are, by the names that they have."""
 
     def refuse(self, why: str) -> NotExpressible:
         """The error that the construct in hand cannot be expressed."""
@@ -181,32 +190,46 @@ class Scope:
         repeated = [name for name in uses if uses[name] > 1 and not PLAIN.fullmatch(operands[name])]
         if not repeated:
             return self.checked(template.format_map(operands))
-        alias = self._step()
+        alias = self._alias()
         columns = ", ".join(f"{operands[name]} AS {self.prefix}{name}" for name in repeated)
         names = {name: f"{alias}.{self.prefix}{name}" for name in repeated}
-        body = template.format_map({**operands, **names})
-        # OFFSET 0 keeps the planner from putting the operand into every place where it is used.
-        return self.checked(f"(SELECT {body} FROM (SELECT {columns} OFFSET 0) AS {alias})")
+        return self._subquery(alias, template.format_map({**operands, **names}), columns)
 
     def let(self, sql: str, body: Callable[[str], str]) -> str:
         """What `body` makes of a name for `sql`, which is worked out once."""
         if PLAIN.fullmatch(sql):
             return body(sql)
-        alias = self._step()
-        name = f"{alias}.{self.prefix}a"
-        return self.checked(f"(SELECT {body(name)} FROM (SELECT {sql} AS {self.prefix}a OFFSET 0) AS {alias})")
+        alias = self._alias()
+        return self._subquery(alias, body(f"{alias}.{self.prefix}a"), f"{sql} AS {self.prefix}a")
 
-    def _step(self) -> str:
-        self.steps += 1
-        if self.steps > STEPS_MAX:
+    def _alias(self) -> str:
+        if len(self.nesting) >= STEPS_MAX:
             raise self.refuse(f"the formula needs more than {STEPS_MAX} intermediate values")
-        return f"{self.prefix}{self.steps}"
+        alias = f"{self.prefix}{len(self.nesting) + 1}"
+        self.nesting[alias] = 1
+        return alias
+
+    def _subquery(self, alias: str, body: str, columns: str) -> str:
+        # OFFSET 0 keeps the planner from putting the operand into every place where it is used.
+        sql = self.checked(f"(SELECT {body} FROM (SELECT {columns} OFFSET 0) AS {alias})")
+        self.nesting[alias] += max((self.nesting[inner] for inner in self._aliases(body + columns)), default=0)
+        if self.nesting[alias] > NESTING_MAX:
+            raise self.refuse(f"more than {NESTING_MAX} intermediate values depend on each other")
+        return sql
+
+    def _aliases(self, sql: str) -> list[str]:
+        """The names of the subqueries in it."""
+        return re.findall(rf" OFFSET 0\) AS ({self.prefix}\d+)\)", sql)
 
     def checked(self, sql: str) -> str:
         """The same, unless it is longer than PostgreSQL should be asked to read."""
-        if len(sql) > SQL_LENGTH_MAX:
-            raise self.refuse(f"the statement would be longer than {SQL_LENGTH_MAX} characters")
+        self.check_length(len(sql))
         return sql
+
+    def check_length(self, characters: int) -> None:
+        """Whether a part of the statement may be so long; to be asked before it is repeated."""
+        if characters > SQL_LENGTH_MAX:
+            raise self.refuse(f"the statement would be longer than {SQL_LENGTH_MAX} characters")
 
 
 def _uses(template: str) -> Mapping[str, int]:
