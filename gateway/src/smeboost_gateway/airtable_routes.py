@@ -26,6 +26,9 @@ from smeboost_gateway.settings import GatewaySettings
 MERGE_FIELDS_MAX = 3
 """Fields that may identify a record in an upsert (Airtable Web API, update multiple records)."""
 
+PAGE_BYTES_MAX = 10_000_000
+"""A page that is larger comes in parts, each with a cursor to go on."""
+
 REST_NAMES = {
     "formula": "filter",
     "page_size": "limit",
@@ -170,7 +173,8 @@ class AirtableRoutes:
     async def list_records(self, ask: Ask[RecordsQuery, Nothing]) -> Response:
         """GET a page of records."""
         query = ask.query
-        arguments: dict[str, Any] = {"page_size": query.limit}
+        # Who asks for 100 records over REST has room for them; a model, over MCP, has not.
+        arguments: dict[str, Any] = {"page_size": query.limit, "size_max": PAGE_BYTES_MAX}
         if query.sort:
             arguments["sort"] = _sorting(query.sort)
         if query.fields:

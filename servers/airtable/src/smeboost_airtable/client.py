@@ -11,6 +11,7 @@ Rules of this room:
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -56,6 +57,28 @@ _BASE_ID = re.compile(r"app[A-Za-z0-9]{1,32}")
 READ_RECORDS, WRITE_RECORDS, READ_SCHEMA = "data.records:read", "data.records:write", "schema.bases:read"
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFormat:
+    """How cells are given: as JSON values, or as the texts that a person sees; under names, or under ids of fields."""
+
+    as_text: bool = False
+    time_zone: str = "utc"
+    locale: str = "en"
+    by_id: bool = False
+
+    def query(self) -> dict[str, object]:
+        """What differs from Airtable's default."""
+        text: dict[str, object] = {"cellFormat": "string"} if self.as_text else {}
+        return text | ({"returnFieldsByFieldId": True} if self.by_id else {})
+
+    def locality(self) -> dict[str, str | list[str]] | None:
+        """Texts need both; for anything else they say nothing."""
+        return {"timeZone": self.time_zone, "userLocale": self.locale} if self.as_text else None
+
+
+AS_JSON = CellFormat()
 
 
 class AirtableClient:
@@ -127,12 +150,20 @@ class AirtableClient:
         return await self._transport.download(url, bytes_max=bytes_max)
 
     async def list_records(
-        self, base_id: str, table_id: str, query: dict[str, object], *, places: Places
+        self,
+        base_id: str,
+        table_id: str,
+        query: dict[str, object],
+        *,
+        cells: CellFormat = AS_JSON,
+        places: Places,
     ) -> RecordsAnswer:
         """One page. `query` has Airtable's names: pageSize, filterByFormula, sort, fields, view, offset."""
         path = await self.table_path(base_id, table_id)
-        # The POST form has no limit of 16,000 characters, which a formula or a list of fields may pass.
-        request = Request(method="POST", path=(*path, "listRecords"), body=query)
+        # The POST form has no limit of 16,000 characters, which a formula or a list of fields may pass. It reads the
+        # time zone and the locale from the query string all the same (as pyairtable and airtable.js send them).
+        body = query | cells.query()
+        request = Request(method="POST", path=(*path, "listRecords"), params=cells.locality(), body=body)
         operation = Operation(request=request, scope=READ_RECORDS, base_id=base_id, table_id=table_id, places=places)
         return await self.ask(operation, RecordsAnswer)
 
@@ -148,7 +179,7 @@ class AirtableClient:
 
     async def create_records(
         self, base_id: str, table_id: str, records: Sequence[FieldValues], *, typecast: bool, places: Places
-    ) -> list[Record]:
+    ) -> Sequence[Record]:
         """Create up to 10 records; all or none."""
         body: dict[str, object] = {"records": [{"fields": fields} for fields in records], "typecast": typecast}
         answer = await self._write("POST", base_id, table_id, body, RecordsAnswer, places=places)
@@ -163,7 +194,7 @@ class AirtableClient:
         replace: bool,
         typecast: bool,
         places: Places,
-    ) -> list[Record]:
+    ) -> Sequence[Record]:
         """Change up to 10 records; all or none. `replace` also clears every field that is not given."""
         changes = [{"id": record.id, "fields": record.fields} for record in records]
         body: dict[str, object] = {"records": changes, "typecast": typecast}

@@ -31,11 +31,11 @@ def read_cursor(cursor: str, parameters: object) -> str:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         offset = packed[DIGEST_BYTES:].decode()
     except (binascii.Error, ValueError):
-        raise _invalid("is not a cursor that list_records gave") from None
+        raise invalid_cursor() from None
     if not offset or not offset.isprintable() or len(cursor) > CURSOR_CHARACTERS_MAX:
-        raise _invalid("is not a cursor that list_records gave")
+        raise invalid_cursor()
     if packed[:DIGEST_BYTES] != _digest(parameters, offset):
-        raise _invalid("was changed, or other arguments were; repeat both unchanged, or start again without it")
+        raise invalid_cursor("was changed, or other arguments were; repeat both unchanged, or start again without it")
     return offset
 
 
@@ -44,5 +44,6 @@ def _digest(parameters: object, offset: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:DIGEST_BYTES]
 
 
-def _invalid(message: str) -> InvalidInput:
+def invalid_cursor(message: str = "is not a cursor that list_records gave") -> InvalidInput:
+    """The error for what is no cursor of ours."""
     return InvalidInput("The cursor is not valid.", errors=[FieldProblem(field="cursor", message=message)])

@@ -18,8 +18,9 @@ from pydantic import (
     field_serializer,
     model_validator,
 )
+from pydantic.config import JsonDict
 from pydantic_core import core_schema
-from smeboost_shared.errors import ErrorBody
+from smeboost_shared.errors import ErrorBody, FieldProblem
 
 FieldValues = dict[str, JsonValue]
 
@@ -43,10 +44,18 @@ MaybeText = Annotated[str | None, Field(exclude_if=_is_none), WithJsonSchema({"t
 MaybeObject = Annotated[dict[str, JsonValue] | None, Field(exclude_if=_is_none), WithJsonSchema({"type": "object"})]
 
 
+A_LIST: JsonDict = {"type": "array"}
+"""What is said of a list that is seldom there: a listing is read in every conversation."""
+
+
 class Answer(BaseModel):
     """Base of everything read from Airtable: frozen; keys that we do not know are ignored."""
 
     model_config = ConfigDict(frozen=True, validate_by_name=True)
+
+
+def _is_false(value: object) -> bool:
+    return value is False
 
 
 def _is_nothing(value: list[object]) -> bool:
@@ -92,6 +101,12 @@ class Record(Answer):
     id: str
     created_time: str = Field(validation_alias="createdTime")
     fields: dict[str, Cell]
+
+
+class ListedRecord(Record):
+    """A record of a list; `comment_count` is there when it was asked for."""
+
+    comment_count: int | None = Field(None, validation_alias="commentCount", exclude_if=_is_none)
 
 
 class Deleted(Answer):
@@ -208,7 +223,7 @@ class TablesAnswer(Answer):
 
 
 class RecordsAnswer(Answer):
-    records: list[Record]
+    records: list[ListedRecord]
     offset: str | None = None
 
 
@@ -289,10 +304,16 @@ class TableList(BaseModel):
 
 
 class RecordPage(BaseModel):
-    """One page; `cursor` is null on the last."""
+    """One page, as `records` or as `rows` under `columns`; `cursor` is null on the last.
 
-    records: list[Record]
+    `restarted`: Airtable had forgotten the list, and it was read anew behind the last record that was given.
+    """
+
+    records: list[ListedRecord] = []
+    columns: Annotated[list[str], WithJsonSchema(A_LIST)] = Field(default=[], exclude_if=_is_nothing)
+    rows: Annotated[list[list[Cell]], WithJsonSchema(A_LIST)] = Field(default=[], exclude_if=_is_nothing)
     cursor: str | None = None
+    restarted: bool = Field(default=False, exclude_if=_is_false)
 
 
 class Failure(BaseModel):
@@ -313,15 +334,36 @@ class Probable(BaseModel):
     id: str
 
 
+Action = Literal["create", "update", "unchanged", "delete", "missing", "ambiguous"]
+
+
+class Difference(BaseModel):
+    """A cell before and after; null is empty."""
+
+    before: Cell = None
+    after: Cell = None
+
+
+class Change(BaseModel):
+    """What a dry run says of an item; with `problems` Airtable would refuse it."""
+
+    index: int
+    action: Action
+    id: str | None = Field(default=None, exclude_if=_is_none)
+    fields: dict[str, Difference] = {}
+    problems: list[FieldProblem] = Field(default=[], exclude_if=_is_nothing)
+
+
 class Outcome(BaseModel):
     """`failed` were surely not written; `unknown` (places in the call) may have been: look before repeating.
 
-    `probable` is there when it has something to say.
+    `probable` and, after a dry run, `changes` are there when they have something to say.
     """
 
     failed: list[Failure] = []
     unknown: list[int] = []
-    probable: list[Probable] = Field([], exclude_if=_is_nothing)
+    probable: Annotated[list[Probable], WithJsonSchema(A_LIST)] = Field(default=[], exclude_if=_is_nothing)
+    changes: Annotated[list[Change], WithJsonSchema(A_LIST)] = Field(default=[], exclude_if=_is_nothing)
 
 
 class WriteOutcome(Outcome):

@@ -6,12 +6,15 @@ A look costs requests like any other, so it reads only the records in question, 
 from collections.abc import Sequence
 from datetime import datetime
 
+from smeboost_shared.errors import InvalidInput
+
 from smeboost_airtable.checks import find_field
 from smeboost_airtable.client import PAGE_RECORDS_MAX, AirtableClient
 from smeboost_airtable.filters import equals
 from smeboost_airtable.formulas import all_of, any_of, moment_literal, record_is
 from smeboost_airtable.models import FieldValues, Record, Table
 from smeboost_airtable.places import Nowhere
+from smeboost_airtable.sameness import is_empty
 
 PAGES_MAX = 20
 """Pages read of one look; what is behind them stays unseen."""
@@ -47,13 +50,15 @@ async def created_since(client: AirtableClient, base_id: str, table_id: str, sin
 
 
 def _key(record: FieldValues, merge_on: Sequence[str], table: Table) -> str | None:
-    """What keeps the records that an upsert would match; None when it matches none, as with a null."""
-    conditions = [
-        equals(field, record.get(name)) for name in merge_on if (field := find_field(table, name)) is not None
-    ]
-    if len(conditions) != len(merge_on) or any(record.get(name) is None for name in merge_on):
+    """What keeps the records that an upsert would match; None when none can be found, as with a null."""
+    if any(is_empty(record.get(name)) for name in merge_on):
         return None
-    return all_of(conditions)
+    fields = [find_field(table, name) for name in merge_on]
+    try:
+        return all_of([equals(field, record[name]) for name, field in zip(merge_on, fields, strict=True) if field])
+    except InvalidInput:
+        # Only typecast could make a value of this field of it.
+        return None
 
 
 async def _matching(client: AirtableClient, base_id: str, table_id: str, formula: str) -> list[Record]:

@@ -9,10 +9,11 @@ from pydantic import Field
 from smeboost_shared.errors import FieldProblem, InvalidInput
 from smeboost_shared.toolkit import CREATE, DELETE, UPDATE
 
-from smeboost_airtable.arguments import BaseId, TableId, Typecast
+from smeboost_airtable.arguments import BaseId, DryRun, TableId, Typecast
 from smeboost_airtable.batches import ReportProgress, check_size, check_unique, write_in_batches
 from smeboost_airtable.client import AirtableClient, check_record_id
 from smeboost_airtable.models import DeleteOutcome, NewRecord, RecordChange, UpsertOutcome, WriteOutcome
+from smeboost_airtable.rehearsals import rehearse_create, rehearse_delete, rehearse_update, rehearse_upsert
 from smeboost_airtable.writes import Creates, Deletes, Updates, Upserts
 
 MERGE_FIELDS_MAX = 3
@@ -34,12 +35,20 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
 def _offer_create(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
     @mcp.tool(annotations=CREATE, title="Create records")
     async def create_records(
-        *, base_id: BaseId, table_id: TableId, records: NewRecords, ctx: Context, typecast: Typecast = False
+        *,
+        base_id: BaseId,
+        table_id: TableId,
+        records: NewRecords,
+        ctx: Context,
+        typecast: Typecast = False,
+        dry_run: DryRun = False,
     ) -> WriteOutcome:
         """Create records; a bad one fails alone."""
         check_size("records", len(records), limit)
         new = [record.fields for record in records]
         write = Creates(client=client, base_id=base_id, table_id=table_id, records=new, typecast=typecast)
+        if dry_run:
+            return WriteOutcome(records=[], changes=await rehearse_create(write))
         done = await write_in_batches(write, _progress(ctx))
         return WriteOutcome(records=done.written, failed=done.failed, unknown=done.unknown, probable=done.probable)
 
@@ -52,8 +61,9 @@ def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         table_id: TableId,
         records: ChangedRecords,
         ctx: Context,
-        replace: Annotated[bool, Field(description="Also clear every field that is not given")] = False,
+        replace: Annotated[bool, Field(description="Clear fields that are not given")] = False,
         typecast: Typecast = False,
+        dry_run: DryRun = False,
     ) -> WriteOutcome:
         """Change the given fields of records; a bad one fails alone."""
         check_size("records", len(records), limit)
@@ -63,6 +73,8 @@ def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         write = Updates(
             client=client, base_id=base_id, table_id=table_id, records=records, replace=replace, typecast=typecast
         )
+        if dry_run:
+            return WriteOutcome(records=[], changes=await rehearse_update(write))
         done = await write_in_batches(write, _progress(ctx))
         return WriteOutcome(records=done.written, failed=done.failed, unknown=done.unknown, probable=done.probable)
 
@@ -80,6 +92,7 @@ def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         ],
         ctx: Context,
         typecast: Typecast = False,
+        dry_run: DryRun = False,
     ) -> UpsertOutcome:
         """Update the records that match on merge_on and create the others; a bad one fails alone."""
         check_size("records", len(records), limit)
@@ -88,6 +101,8 @@ def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         write = Upserts(
             client=client, base_id=base_id, table_id=table_id, records=new, merge_on=merge_on, typecast=typecast
         )
+        if dry_run:
+            return UpsertOutcome(records=[], created=[], updated=[], changes=await rehearse_upsert(write))
         done = await write_in_batches(write, _progress(ctx))
         return UpsertOutcome(
             records=[each.record for each in done.written],
@@ -107,6 +122,7 @@ def _offer_delete(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         table_id: TableId,
         record_ids: Annotated[list[str], Field(min_length=1)],
         ctx: Context,
+        dry_run: DryRun = False,
     ) -> DeleteOutcome:
         """Delete records for good; one that is not there fails alone."""
         check_size("record_ids", len(record_ids), limit)
@@ -114,6 +130,8 @@ def _offer_delete(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
             check_record_id(record_id, f"record_ids.{index}")
         check_unique("record_ids.{}", record_ids)
         write = Deletes(client=client, base_id=base_id, table_id=table_id, record_ids=record_ids)
+        if dry_run:
+            return DeleteOutcome(deleted=[], changes=await rehearse_delete(write))
         done = await write_in_batches(write, _progress(ctx))
         return DeleteOutcome(deleted=done.written, failed=done.failed, unknown=done.unknown, probable=done.probable)
 
