@@ -4,7 +4,6 @@ A comparison of a column with a literal leaves the column as it is, so that an i
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, time
 from decimal import Decimal
@@ -18,7 +17,6 @@ from smeboost_shared.formula.values import TESTS, moment_of, number_of
 
 MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 NUMERIC = (Kind.NUMBER, Kind.BOOLEAN)
-Compare = Callable[[Scope, str, Term, Term], Term]
 
 
 def compare(scope: Scope, operator: str, left: Term, right: Term) -> Term:

@@ -1,6 +1,6 @@
 """Date functions in SQL. All is computed on the timestamp in UTC, so that no session's time zone plays a part."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from smeboost_shared.formula.dates import MONTHS, SECONDS, UNIT_NAMES, UNITS
@@ -18,11 +18,10 @@ from smeboost_shared.formula.sql_conversions import (
     whole_number,
 )
 from smeboost_shared.formula.sql_date_formats import formatted
-from smeboost_shared.formula.sql_terms import Scope, Term, either
+from smeboost_shared.formula.sql_terms import Scope, Term, Translate, either
 from smeboost_shared.formula.values import text_of
 from smeboost_shared.formula.workdays import holidays_of
 
-Translate = Callable[[Scope, Sequence[Term]], Term]
 FIRST, AFTER_LAST = "timestamp '0001-01-01'", "timestamp '10000-01-01'"
 """The calendar of Python, which is the evaluator's."""
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799

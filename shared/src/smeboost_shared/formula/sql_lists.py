@@ -1,14 +1,13 @@
 """Lists in SQL, and the functions that take lists apart: SUM, MAX, COUNTA and their kin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.sql_conversions import as_whole, by_choice, number, number_sql, whole_number
 from smeboost_shared.formula.sql_numbers import NAN, add, divide
-from smeboost_shared.formula.sql_terms import Scope, Term, chained, either
+from smeboost_shared.formula.sql_terms import Scope, Term, Translate, chained, either
 
-Translate = Callable[[Scope, Sequence[Term]], Term]
 NUMERIC = (Kind.NUMBER, Kind.BOOLEAN)
 ARGUMENTS_MAX = 100
 """Of one call in PostgreSQL."""

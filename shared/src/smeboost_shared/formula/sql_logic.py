@@ -1,15 +1,14 @@
 """IF, SWITCH, AND, OR and their kin in SQL. What they do not evaluate cannot make them an error."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.sql_comparisons import compare
 from smeboost_shared.formula.sql_conversions import chosen, condition, truth
-from smeboost_shared.formula.sql_terms import BLANK, Scope, Term, chained, either, joined, negated
+from smeboost_shared.formula.sql_terms import BLANK, Scope, Term, Translate, chained, either, joined, negated
 from smeboost_shared.formula.tree import Call, Comparison, Node, Text
 
-Translate = Callable[[Scope, Sequence[Term]], Term]
 ANY_OF_MIN = 2
 
 

@@ -6,11 +6,10 @@ from smeboost_shared.formula.numeric import EXACT_MAX, PLACES_MAX
 from smeboost_shared.formula.sql_conversions import as_number, as_whole, literal, number
 from smeboost_shared.formula.sql_numbers import NAN, clean, divide, is_finite, multiply
 from smeboost_shared.formula.sql_powers import exponential, logarithm, modulo, power, square_root
-from smeboost_shared.formula.sql_terms import Scope, Term, either
+from smeboost_shared.formula.sql_terms import Scope, Term, Translate, either
 
 SCALES = [10.0**places for places in range(309)]
 """As Python's `**` has them."""
-Translate = Callable[[Scope, Sequence[Term]], Term]
 Sql = Callable[[Scope, str], str]
 Sql2 = Callable[[Scope, str, str], str]
 

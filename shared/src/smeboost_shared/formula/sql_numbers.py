@@ -11,8 +11,7 @@ condition of that branch is a matter of the same literals. So what might raise h
 
 from smeboost_shared.formula.sql_terms import Scope
 
-TWO_M512, TWO_512 = repr(2.0**-512), repr(2.0**512)
-TWO_537, TWO_562 = repr(2.0**537), repr(2.0**562)
+TWO_M512, TWO_537, TWO_562 = repr(2.0**-512), repr(2.0**537), repr(2.0**562)
 INFINITY, NAN = "'Infinity'::float8", "'NaN'::float8"
 EXACT_MAX = 2.0**52
 

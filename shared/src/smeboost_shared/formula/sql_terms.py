@@ -11,7 +11,7 @@ The rules of every piece of SQL here and in the other `sql_` modules:
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -238,3 +238,7 @@ def _uses(template: str) -> Mapping[str, int]:
         if name:
             found[name] = found.get(name, 0) + 1
     return found
+
+
+Translate = Callable[[Scope, Sequence[Term]], Term]
+"""A function of the language in SQL: a term from the terms of its arguments."""

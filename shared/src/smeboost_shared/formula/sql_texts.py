@@ -1,6 +1,6 @@
 """Text functions in SQL. Lengths and places count characters, as Python does; places count from 1."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from smeboost_shared.formula.kinds import Kind
@@ -17,14 +17,12 @@ from smeboost_shared.formula.sql_conversions import (
 )
 from smeboost_shared.formula.sql_letters import lower, upper
 from smeboost_shared.formula.sql_numbers import read_number, text_is_number
-from smeboost_shared.formula.sql_terms import BLANK, PLAIN, Scope, Term, chained, either, joined, negated
+from smeboost_shared.formula.sql_terms import BLANK, PLAIN, Scope, Term, Translate, chained, either, joined, negated
 from smeboost_shared.formula.texts import TEXT_RESULT_MAX
 
 SPACES = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 """What TRIM takes away."""
-LONG = 10**9
 BRANCHES_MAX = 50
-Translate = Callable[[Scope, Sequence[Term]], Term]
 
 
 def concatenate(scope: Scope, terms: Sequence[Term]) -> Term:
