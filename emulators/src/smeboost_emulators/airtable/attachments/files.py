@@ -8,6 +8,7 @@ go when the emulator starts (`sweep`). Without one the folder is a temporary one
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class FileStore:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._temporary: TemporaryDirectory[str] | None = None
+        # Uploads are kept in threads of their own, and two first ones must find one folder.
+        self._lock = threading.Lock()
         self.key = secrets.token_bytes(KEY_BYTES) if folder is None else _kept_key(folder / "key")
         """A secret for signing; with a data directory it is the same after a restart."""
 
@@ -98,9 +101,10 @@ class FileStore:
     def _place(self) -> Path:
         if self._folder is not None:
             return self._folder
-        if self._temporary is None:
-            self._temporary = TemporaryDirectory(prefix="airtable-emulator-")
-        return Path(self._temporary.name)
+        with self._lock:
+            if self._temporary is None:
+                self._temporary = TemporaryDirectory(prefix="airtable-emulator-")
+            return Path(self._temporary.name)
 
 
 def _kept_key(file: Path) -> bytes:
