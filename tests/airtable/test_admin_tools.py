@@ -25,6 +25,8 @@ async def test_access_says_whose_token_it_is_and_what_works(ask) -> None:
     assert seen["user"]["id"].startswith("usr")
     assert (seen["bases"], seen["role"]) == (1, "create")
     assert set(seen["scopes"].values()) == {"ok"}
+    assert seen["usage"]["calls"] >= 4
+    assert seen["usage"]["calls_by_base"][BASE] >= 3
     assert set(seen["scopes"]) == {"schema.bases:read", "data.records:read", "webhook:manage"}
 
 
@@ -41,6 +43,24 @@ async def test_a_base_is_read_with_its_collaborators(ask) -> None:
         "read_admin", operation="get_base", ids={"base_id": BASE}, query={"include": ["collaborators"]}
     )
     assert "individualCollaborators" in with_people["answer"]
+
+
+async def test_a_base_whose_month_was_spent_is_asked_again_when_somebody_says_so(airtable_emulator, connect) -> None:
+    airtable = airtable_emulator(seed=small_seed(), billing_calls_left=0)
+    records = {"base_id": BASE, "table_id": "Products"}
+    async with connect(airtable.url, api_key=airtable.token) as client:
+
+        async def run(tool: str, **arguments) -> dict:
+            return (await client.call_tool(tool, arguments, raise_on_error=False)).structured_content
+
+        assert (await run("list_records", **records))["error"]["code"] == "quota_exhausted"
+        airtable.emulator.knobs.billing_calls_left = None
+        assert (await run("list_records", **records))["error"]["code"] == "quota_exhausted"
+        assert (await run("check_access"))["usage"]["spent_bases"] == [BASE]
+        assert "error" not in await run("change_admin", operation="resume_calls", ids={"base_id": BASE})
+        assert len((await run("list_records", **records))["records"]) == 5
+        wrong = await run("change_admin", operation="resume_calls")
+        assert wrong["error"]["code"] == "not_found"
 
 
 async def test_an_operation_of_another_plan_says_so(ask) -> None:

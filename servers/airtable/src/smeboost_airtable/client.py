@@ -103,6 +103,15 @@ class AirtableClient:
         if self._budget is not self._given_budget:
             await self._budget.close()
 
+    async def resume_calls(self, base_id: str) -> None:
+        """Ask the base again, though it was paused or its month was spent.
+
+        Raises:
+            NotFound: it is no base id.
+        """
+        await self.check_base(base_id)
+        await self._budget.resume(base_id)
+
     async def usage(self) -> Usage:
         """The calls of this month, and when they will be used up. Nothing is asked."""
         return await self._budget.usage()

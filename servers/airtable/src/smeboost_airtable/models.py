@@ -408,9 +408,13 @@ class WebhookChange(BaseModel):
 
 
 class Access(BaseModel):
-    """`role` is the owner's in the base; `scopes` says of each scope that could be tried `ok`, or why not."""
+    """`role` is the owner's in the base; `scopes` says of each scope that could be tried `ok`, or why not.
+
+    `usage` is the month's calls (`quota.Usage`), whose parts are not worth their place in a listing.
+    """
 
     user: WhoAmI
+    usage: Annotated[dict[str, JsonValue], WithJsonSchema({"type": "object"})]
     bases: int
     role: MaybeText = None
     scopes: dict[str, str]

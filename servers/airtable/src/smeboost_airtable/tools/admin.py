@@ -13,7 +13,9 @@ from smeboost_airtable.client import AirtableClient
 from smeboost_airtable.models import Access, AdminAnswer, SyncedRows
 
 Reading = Annotated[str, Field(json_schema_extra={"enum": [*READING]})]
-Changing = Annotated[str, Field(json_schema_extra={"enum": [*CHANGING]})]
+RESUME = "resume_calls"
+"""The one operation that is not Airtable's but our budget's."""
+Changing = Annotated[str, Field(json_schema_extra={"enum": [*CHANGING, RESUME]})]
 Ids = Annotated[dict[str, str], Field(description="What the operation is about, e.g. {base_id, view_id}")]
 Query = Annotated[dict[str, str | list[str]] | None, Field(description="e.g. {include: [collaborators]}")]
 
@@ -23,12 +25,13 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
 
     @mcp.tool(annotations=READ, title="Check access")
     async def check_access(base_id: BaseId | None = None) -> Access:
-        """Say whose token this is, which bases it sees and, for one base, which scopes work. Changes nothing."""
+        """Say whose token this is, how many calls it made this month and, for one base, which scopes work."""
         who = await access.who_am_i(client)
         bases = await client.list_bases()
         probes = await access.probe_base(client, base_id) if base_id else {}
         role = access.role_of(bases, base_id) if base_id else None
-        return Access(user=who, bases=len(bases), role=role, scopes=probes)
+        usage = (await client.usage()).model_dump(mode="json", exclude_none=True)
+        return Access(user=who, usage=usage, bases=len(bases), role=role, scopes=probes)
 
     @mcp.tool(annotations=UPDATE, title="Sync a CSV")
     async def sync_csv(
@@ -53,6 +56,12 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
         body: Annotated[dict[str, JsonValue] | None, Field(description="As Airtable documents it")] = None,
         query: Query = None,
     ) -> AdminAnswer:
-        """Change collaborators, invites, shares, workspaces, users and other things of administrators."""
+        """Change collaborators, invites, shares, workspaces, users and other things of administrators.
+
+        resume_calls of a base_id lets it be asked again after its month was spent and then extended.
+        """
+        if operation == RESUME:
+            await client.resume_calls(ids.get("base_id", ""))
+            return AdminAnswer(answer=None)
         answer = await admin.run(client, CHANGING, operation, ids=ids, query=query or {}, body=body, writes=True)
         return AdminAnswer(answer=answer)
