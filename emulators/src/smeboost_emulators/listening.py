@@ -9,10 +9,13 @@ from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SHUTDOWN_SECONDS = 5
 START_SECONDS_MAX = 5
 BACKLOG = 2_048
+CUT_EXTENSION = "smeboost.cut"
+"""Of the ASGI scope: `abort` closes the connection at once."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -41,6 +44,15 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+class CuttingProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, whose scope also lets the app close the connection without an answer."""
+
+    def on_message_begin(self) -> None:
+        """Start a request as uvicorn does, with the extension."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT_EXTENSION: {"abort": self.transport.abort}}
+
+
 class AnnouncingServer(uvicorn.Server):
     """A uvicorn server that tells when it is ready."""
 
@@ -49,7 +61,7 @@ class AnnouncingServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=CuttingProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -51,7 +51,7 @@ def long_running_emulator() -> Iterator[AirtableEmulator]:
 @pytest.fixture
 def shop(long_running_emulator: AirtableEmulator) -> AirtableEmulator:
     """An emulator with the small seed and nothing else, fresh for this test."""
-    long_running_emulator.emulator.state = State()
+    long_running_emulator.emulator.adopt(State())
     long_running_emulator.seed(small_seed())
     return long_running_emulator
 

@@ -150,6 +150,60 @@ def test_a_field_is_renamed_and_its_cells_are_found_by_the_new_name(api: Api) ->
     assert [record["id"] for record in table.all(formula="{Net price}>20")] == ["recProduct0000002"]
 
 
+def seed_with_formulas() -> dict[str, Any]:
+    seed = small_seed()
+    seed["bases"][0]["tables"][0]["fields"] += [
+        {"id": "fldProductTwice01", "name": "Twice", "type": "formula", "options": {"formula": "{Price} * 2"}},
+        {"id": "fldProductFour001", "name": "Four", "type": "formula", "options": {"formula": "{Twice} * 2"}},
+    ]
+    return seed
+
+
+def test_the_formula_of_a_formula_field_changes_and_so_does_all_that_is_computed_from_it(
+    tmp_path: Path, airtable_emulator: StartAirtable, plain_http
+) -> None:
+    first = airtable_emulator(seed=seed_with_formulas(), data=tmp_path)
+    send, path = plain_http(first), f"{TABLES}/Products/fields/fldProductTwice01"
+    hammer = "Products/recProduct0000001"
+    assert send("GET", hammer).json()["fields"]["Four"] == 50
+    changed = send("PATCH", path, json={"options": {"formula": "{Stock} & '/' & {fldProductName001}"}}).json()
+    assert changed["options"]["formula"] == "{fldProductStock01} & '/' & {fldProductName001}"
+    assert changed["options"]["referencedFieldIds"] == ["fldProductStock01", "fldProductName001"]
+    assert (changed["options"]["isValid"], changed["options"]["result"]) == (True, {"type": "singleLineText"})
+    assert send("GET", hammer).json()["fields"]["Twice"] == "40/Hammer"
+    assert send("PATCH", path, json={"name": "Label"}).json()["options"] == changed["options"]
+    send("PATCH", f"{TABLES}/Products/fields/fldProductFour001", json={"options": {"formula": "LEN({Label})"}})
+    assert send("GET", hammer).json()["fields"]["Four"] == 9
+    seen = send("GET", TABLES).json()
+    first.stop()
+    again = plain_http(airtable_emulator(data=tmp_path))
+    assert again("GET", hammer).json()["fields"]["Four"] == 9
+    assert again("GET", TABLES).json() == seen
+
+
+@pytest.mark.parametrize(
+    ("field_id", "formula"),
+    [
+        ("fldProductTwice01", "{Price} +"),
+        ("fldProductTwice01", "{Nowhere}"),
+        ("fldProductTwice01", ""),
+        ("fldProductTwice01", "x" * 100_001),
+        ("fldProductTwice01", "{Four}"),
+        ("fldProductTwice01", "{Twice}"),
+        ("fldProductTwice01", 1),
+        ("fldProductPrice01", "1"),
+    ],
+)
+def test_a_formula_that_cannot_be_is_refused(
+    airtable_emulator: StartAirtable, plain_http, field_id: str, formula: object
+) -> None:
+    send = plain_http(airtable_emulator(seed=seed_with_formulas()))
+    before = send("GET", TABLES).json()
+    answer = send("PATCH", f"{TABLES}/Products/fields/{field_id}", json={"options": {"formula": formula}})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (422, "INVALID_REQUEST_UNKNOWN")
+    assert send("GET", TABLES).json() == before
+
+
 def link(**options: Any) -> dict[str, Any]:
     return {"name": "L", "type": "multipleRecordLinks", "options": options}
 

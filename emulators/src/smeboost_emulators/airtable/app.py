@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from smeboost_emulators.airtable.admin.endpoints import admin_routes
+from smeboost_emulators.airtable.admin.failing import FaultyRequests
 from smeboost_emulators.airtable.attachments import endpoints as attachments
 from smeboost_emulators.airtable.attachments.addresses import PATH as ADDRESS_PATH
 from smeboost_emulators.airtable.comments import endpoints as comments
@@ -49,8 +51,8 @@ def create_app(emulator: Emulator) -> Starlette:
             emulator.store.close()
 
     return Starlette(
-        routes=_routes(emulator),
-        middleware=[Middleware(EncodedPath)],
+        routes=[*admin_routes(emulator), *_routes(emulator)],
+        middleware=[Middleware(EncodedPath), Middleware(FaultyRequests, faults=emulator.faults)],
         exception_handlers={
             ApiError: answer_api_error,
             HTTPException: answer_missing_route,

@@ -48,11 +48,13 @@ def open_emulator(options: EmulatorOptions, knobs: Knobs, seed: Path | None, dat
     try:
         if data is not None:
             emulator.store = Store(data, options.journal_rows_max)
-            emulator.state = emulator.store.load()
+            emulator.adopt(emulator.store.load())
             emulator.keeper = Keeper(FileStore(data / "attachments"), emulator.clock.now)
             emulator.keeper.sweep(emulator.state)
-        if seed is not None and not emulator.state.bases:
-            emulator.add_seed(seed.read_bytes())
+        if seed is not None:
+            emulator.seed = seed.read_bytes
+            if not emulator.state.bases:
+                emulator.add_seed(seed.read_bytes())
     finally:
         gc.freeze()
         gc.enable()
@@ -66,11 +68,20 @@ def _say(line: str) -> None:
 
 def _options(arguments: argparse.Namespace) -> EmulatorOptions:
     file: Path | None = arguments.token_file
+    admin_file: Path | None = arguments.admin_token_file
     return EmulatorOptions(
+        admin_token=_admin_token(admin_file) if admin_file else None,
         tokens=frozenset(arguments.token),
         owners=tuple(read_tokens(file.read_bytes())) if file else (),
         body_bytes_max=arguments.body_bytes_max,
     )
+
+
+def _admin_token(file: Path) -> str:
+    token = file.read_text(encoding="utf-8").strip()
+    if not token or not token.isascii():
+        raise SeedError(f"{file}: an admin token is not empty and ASCII")
+    return token
 
 
 def _knobs(arguments: argparse.Namespace) -> Knobs:
@@ -98,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="tokens to accept, one a line, or JSON with owners and scopes: unseen by other users, unlike --token",
+    )
+    add(
+        "--admin-token-file",
+        type=Path,
+        metavar="FILE",
+        help="a token that the admin path /_emulator asks for; without one it answers clients of this machine only",
     )
     add("--body-bytes-max", type=_positive, default=standard.body_bytes_max, help="largest request body")
     add("--no-rate-limit", action="store_true", help="no request limits at all")

@@ -198,6 +198,15 @@ def not_supported(what: str) -> ApiError:
     return typed(501, "EMULATOR_NOT_SUPPORTED", f"This emulator does not support {what}.")
 
 
+def nothing_to_reset_to() -> ApiError:
+    """Ours: a reset would leave nothing of a data directory."""
+    return typed(
+        409,
+        "NOTHING_TO_RESET_TO",
+        "There is no seed and no checkpoint to go back to. Start with --seed, or POST /_emulator/checkpoint first.",
+    )
+
+
 def storage_failed() -> ApiError:
     """Ours: the data directory could not be written, so nothing was changed."""
     return typed(503, "RETRIABLE_ERROR", "The change could not be stored; nothing was changed. Try again.")

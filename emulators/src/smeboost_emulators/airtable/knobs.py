@@ -61,11 +61,6 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         for name, value in checked.items():
             setattr(self, name, value)
 
-    def reset(self) -> None:
-        """Every knob back to what it is without being turned."""
-        for spec in KNOBS.values():
-            setattr(self, spec.name, spec.default)
-
 
 KNOBS: dict[str, msgspec.structs.FieldInfo] = {spec.name: spec for spec in msgspec.structs.fields(Knobs)}
 

@@ -64,8 +64,11 @@ def running_emulator(
     turned |= {name: options.pop(name) for name in KNOBS & options.keys()}
     fixed: dict[str, Any] = {"tokens": frozenset({TOKEN}), **options}
     emulator = open_emulator(EmulatorOptions(**fixed), Knobs(**turned), seed=None, data=data)
-    if seed is not None and not emulator.state.bases:
-        emulator.add_seed(msgspec.json.encode(seed))
+    if seed is not None:
+        text = msgspec.json.encode(seed)
+        emulator.seed = lambda: text
+        if not emulator.state.bases:
+            emulator.add_seed(text)
     with served_in_thread(create_app(emulator)) as (url, stop):
         yield AirtableEmulator(url, TOKEN, emulator, stop)
 

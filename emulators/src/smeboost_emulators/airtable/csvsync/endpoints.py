@@ -21,7 +21,7 @@ async def push(call: Call) -> dict[str, bool]:
     if call.request.headers.get("content-type", "").partition(";")[0].strip().lower() != "text/csv":
         raise invalid_request("The body must be declared as text/csv.")
     sheet = read_sheet(await read_limited(call.request, BYTES_MAX))
-    plan = Plan(_synced_table(call), call.user_id, typecast=True, now=call.emulator.clock.now())
+    plan = Plan(_synced_table(call), call.user_id, typecast=True)
     call.commit(plan_sync(plan, sheet), source="sync")
     return {"success": True}
 

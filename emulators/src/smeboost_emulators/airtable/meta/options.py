@@ -16,8 +16,8 @@ CHOICES_MAX = 10_000
 """Choices of one field; the vendor documents no limit."""
 _HUES = ("blue", "cyan", "teal", "green", "yellow", "orange", "red", "pink", "purple", "gray")
 _SHADES = ("Light2", "Light1", "Bright", "Dark1")
-_ChoiceColor = Annotated[str, Meta(pattern=f"^({'|'.join(_HUES)})({'|'.join(_SHADES)})$")]
-_BrightColor = Annotated[str, Meta(pattern=f"^({'|'.join(_HUES)})Bright$")]
+_ChoiceColor = Annotated[str, Meta(pattern=f"^({'|'.join(_HUES)})({'|'.join(_SHADES)})\\Z")]
+_BrightColor = Annotated[str, Meta(pattern=f"^({'|'.join(_HUES)})Bright\\Z")]
 _DATE_FORMATS = {"local": "l", "friendly": "LL", "us": "M/D/YYYY", "european": "D/M/YYYY", "iso": "YYYY-MM-DD"}
 _TIME_FORMATS = {"12hour": "h:mma", "24hour": "HH:mm"}
 _Icon = Literal["star", "heart", "thumbsUp", "flag", "dot"]

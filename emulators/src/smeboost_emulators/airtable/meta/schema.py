@@ -3,10 +3,10 @@
 There is no call that deletes a table or a field, makes a view, or changes the type of a field.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from smeboost_emulators.airtable.errors import invalid_request, model_not_found, not_found
 from smeboost_emulators.airtable.ids import is_id
@@ -22,9 +22,14 @@ from smeboost_emulators.airtable.meta.planning import (
     plan_table,
     read_request,
 )
+from smeboost_emulators.airtable.state.computed import circle_through
+from smeboost_emulators.airtable.state.formulas import read_formula
 from smeboost_emulators.airtable.state.schema import Field, Table
 from smeboost_emulators.airtable.state.schema_changes import FieldChanged, TableChanged
 from smeboost_emulators.airtable.wire import Call
+
+FORMULA_CHARACTERS_MAX = 100_000
+"""As long as a long text may be; the vendor documents no length of formulas."""
 
 
 class TableUpdate(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -35,12 +40,18 @@ class TableUpdate(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     date_dependency_settings: DateDependency | UnsetType = UNSET
 
 
+class FormulaOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """The formula of a formula field; it may name fields or their ids."""
+
+    formula: Annotated[str, Meta(min_length=1, max_length=FORMULA_CHARACTERS_MAX)]
+
+
 class FieldUpdate(msgspec.Struct, forbid_unknown_fields=True):
     """What may change of a field; options are the formula of a formula field and nothing else."""
 
     name: Name | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
-    options: dict[str, Any] | UnsetType = UNSET
+    options: FormulaOptions | UnsetType = UNSET
 
 
 async def create_table(call: Call) -> dict[str, Any]:
@@ -74,7 +85,7 @@ async def create_field(call: Call) -> dict[str, Any]:
 
 
 async def update_field(call: Call) -> dict[str, Any]:
-    """The name or the description of a field."""
+    """The name or the description of a field, or the formula of a formula field."""
     table = call.table()
     field = _field(table, call.segment("field"))
     request = read_request(await call.body(), FieldUpdate)
@@ -82,9 +93,22 @@ async def update_field(call: Call) -> dict[str, Any]:
     if request.name is not UNSET:
         check_field_name(table, request.name, field.id)
     if request.options is not UNSET:
-        raise invalid_request(f"The options of a {field.type} field cannot be changed.")
+        del values["options"]
+        values["formula"] = _checked_formula(table, field, request.options.formula)
     call.commit([FieldChanged(table.id, field.id, values)])
     return field.described()
+
+
+def _checked_formula(table: Table, field: Field, text: str) -> str:
+    """The formula with ids for names; that one which cannot be computed is refused, and how, is inferred."""
+    if field.type != "formula":
+        raise invalid_request(f"The options of a {field.type} field cannot be changed.")
+    reading = read_formula(table, text)
+    if reading.tree is None:
+        raise invalid_request("options.formula is not a formula over the fields of the table.")
+    if circle_through(table, field, text):
+        raise invalid_request("options.formula needs the value of this field itself.")
+    return reading.text
 
 
 def _field(table: Table, field_id: str) -> Field:

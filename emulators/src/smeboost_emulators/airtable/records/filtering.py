@@ -24,7 +24,7 @@ def predicate(formula_text: str, table: Table) -> Predicate:
         ApiError: `INVALID_FILTER_BY_FORMULA`: it is not a formula, or names fields that do not exist.
     """
     try:
-        formula = compile_formula(formula_text, TableCells(table))
+        formula = compile_formula(formula_text, TableCells(table), clock=table.base.now)
     except FormulaSyntaxError as exc:
         raise invalid_formula(f"Invalid formula. Please check your formula text. {exc.message}") from None
     except UnknownFields as exc:

@@ -5,7 +5,7 @@ by `typecast`, so that naming a new choice twice makes it once.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from smeboost_emulators.airtable.attachments.fetching import filename_of, is_fetchable
@@ -39,12 +39,15 @@ class Plan:
     table: Table
     user_id: str
     typecast: bool = False
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    now: datetime = field(init=False)
     changes: list[Change] = field(default_factory=list[Change])
     record_id: str | None = None
     _choices: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict[tuple[str, str], dict[str, Any]])
     _named_records: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     _deleted: set[str] = field(default_factory=set[str])
+
+    def __post_init__(self) -> None:
+        self.now = self.table.base.now()
 
     def create(self, fields: dict[str, Any]) -> str:
         """Plan a new record; its id is returned."""

@@ -85,7 +85,7 @@ def connect_formula(table: Table, field: Field) -> None:
     options = field.options or {}
     reading = read_formula(table, str(options.get("formula", "")))
     _watch_changes(table, reading)
-    formula = _compiled(reading, TableCells(table))
+    formula = _compiled(table, reading, TableCells(table))
     described = {"formula": reading.text, "referencedFieldIds": [needed.id for needed in reading.fields]}
     if formula is None or reading.tree is None:
         _invalidate(field, options | described)
@@ -109,7 +109,7 @@ def connect_rollup(table: Table, field: Field, gather: Callable[[int], list[Scal
     options, source = field.options or {}, field.inputs[0]
     text = str(options.get("formula") or _usual_formula(source))
     reading = _read_rollup(text)
-    formula = _compiled(reading, _RollupCells())
+    formula = _compiled(table, reading, _RollupCells())
     if formula is None or reading.tree is None:
         _invalidate(field, options | {"formula": text})
         return
@@ -130,7 +130,7 @@ def connect_button(table: Table, field: Field) -> None:
     """A button is what the seed says of a record, else `options.label` and what the formula `options.url` gives."""
     options = field.options or {}
     label, reading = str(options.get("label") or field.name), read_formula(table, str(options.get("url") or "''"))
-    formula, row = _compiled(reading, TableCells(table)), Row(table)
+    formula, row = _compiled(table, reading, TableCells(table)), Row(table)
     field.options = options | ({"url": reading.text} if "url" in options else {})
 
     def read(slot: int) -> Cell:
@@ -169,11 +169,11 @@ def _invalidate(field: Field, options: dict[str, Any]) -> None:
     field.kind, field.evaluate, field.read = Kind.TEXT, fail, lambda _slot: ERROR
 
 
-def _compiled(reading: Reading, cells: Cells[Any]) -> Formula[Any] | None:
+def _compiled(table: Table, reading: Reading, cells: Cells[Any]) -> Formula[Any] | None:
     if reading.tree is None:
         return None
     try:
-        return compile_formula(reading.text, cells)
+        return compile_formula(reading.text, cells, clock=table.base.now)
     except (FormulaSyntaxError, UnknownFields):
         return None
 

@@ -1,6 +1,5 @@
 """Values computed once and remembered for as long as they cannot have changed."""
 
-import time
 from collections.abc import Callable
 
 from smeboost_shared.formula.evaluation import EvaluationError
@@ -32,7 +31,7 @@ class Remembered:
         Raises:
             EvaluationError: the value is #ERROR!.
         """
-        state = (self._base.version, int(time.monotonic() / NOW_SECONDS) if self._volatile else 0)
+        state = (self._base.version, int(self._base.now().timestamp() / NOW_SECONDS) if self._volatile else 0)
         if state != self._state or len(self._known) > REMEMBERED_MAX:
             self._known.clear()
             self._state = state

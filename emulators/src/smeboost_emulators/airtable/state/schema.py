@@ -7,12 +7,14 @@ table, and a deleted record is still known by its id (the vendor answers 404 for
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from smeboost_shared.formula.evaluation import EvaluationError
 from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.values import Value
 
+from smeboost_emulators.airtable.clock import Clock
 from smeboost_emulators.airtable.comments.ledger import Comment, Comments
 from smeboost_emulators.airtable.errors import SeedError
 from smeboost_emulators.airtable.state.access import HOME_WORKSPACE, BaseAccess, Level, TokenOwner, Workspace
@@ -195,6 +197,8 @@ class Table:
 class Base:
     """A base; `version` moves with every change, so what was computed from it can be kept until then.
 
+    `clock` is the emulator's, by which formulas and changes go.
+
     `transaction` counts the requests that changed it, and is kept: see `commits.py`.
     """
 
@@ -205,8 +209,13 @@ class Base:
     tables: dict[str, Table] = field(default_factory=dict[str, Table])
     people: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     hooks: dict[str, Hook] = field(default_factory=dict[str, Hook])
+    clock: Clock = field(default_factory=Clock)
     version: int = 0
     transaction: int = 0
+
+    def now(self) -> datetime:
+        """The time by the emulator's clock."""
+        return self.clock.now()
 
     def find_table(self, key: str) -> Table | None:
         """By id, or by name without regard to case."""
@@ -229,6 +238,7 @@ class State:
         default_factory=lambda: {HOME_WORKSPACE: Workspace(HOME_WORKSPACE, "Home")}
     )
     tokens: dict[str, TokenOwner] = field(default_factory=dict[str, TokenOwner])
+    clock: Clock = field(default_factory=Clock)
 
     def add(self, base: Base) -> None:
         """Make a complete base visible, in place of the one that has its id.
@@ -245,7 +255,14 @@ class State:
             del self.tables[table_id]
         self.tables.update(base.tables)
         self.bases[base.id] = base
+        base.clock = self.clock
         self.workspaces.setdefault(base.access.workspace_id, Workspace(base.access.workspace_id))
+
+    def go_by(self, clock: Clock) -> None:
+        """From now on all bases, those to come too, have this clock."""
+        self.clock = clock
+        for base in self.bases.values():
+            base.clock = clock
 
     def remove(self, base_id: str) -> None:
         """Forget a base and all that is in it."""

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from smeboost_emulators.airtable.state.blueprint import build_base, build_field, build_table
+from smeboost_emulators.airtable.state.computed import connect_computed
 from smeboost_emulators.airtable.state.definitions import BaseDefinition, FieldDefinition, TableDefinition
 from smeboost_emulators.airtable.state.growing import add_fields, add_tables
 from smeboost_emulators.airtable.state.schema import Base, Field, State
@@ -46,7 +47,7 @@ class FieldsCreated(msgspec.Struct, frozen=True, array_like=True, tag="fields"):
 
 
 class FieldChanged(msgspec.Struct, frozen=True, array_like=True, tag="fieldChanged"):
-    """A new `name` or `description` (None for none); what is absent stays."""
+    """A new `name`, `description` (None for none) or `formula`; what is absent stays."""
 
     table_id: str
     field_id: str
@@ -99,7 +100,10 @@ def _change_table(base: Base, change: TableChanged | FieldsCreated | FieldChange
             field = table.fields_by_key[change.field_id]
             field.name = change.values.get("name", field.name)
             field.description = change.values.get("description", field.description)
+            if "formula" in change.values:
+                field.options = {"formula": change.values["formula"]}
             table.index_fields()
+            connect_computed(base)
         case ViewDeleted():
             table.views = [view for view in table.views if view.id != change.view_id]
 

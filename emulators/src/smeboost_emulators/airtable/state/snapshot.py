@@ -48,10 +48,8 @@ def state_from_parts(parts: Iterable[tuple[str, str, bytes]]) -> State:
 
 def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
     """The name and content of each part."""
-    tables = [table.described(with_visible_fields=False) | _hidden(table) for table in base.tables.values()]
-    shown = {"id": base.id, "name": base.name, "permissionLevel": base.permission_level, "tables": tables}
-    shown["access"] = msgspec.to_builtins(base.access)
-    yield "definition", _encode({"base": shown, "people": base.people, "transaction": base.transaction})
+    content = {"base": definition_of(base), "people": base.people, "transaction": base.transaction}
+    yield "definition", _encode(content)
     if base.hooks:
         yield "webhooks", hooks_to_bytes(base.hooks)
     for table in base.tables.values():
@@ -67,6 +65,17 @@ def base_to_parts(base: Base) -> Iterator[tuple[str, bytes]]:
             yield f"{table.id}/comments", _encode(table.comments)
         for name, end in _ends(table):
             yield name, _encode([_as_slots(end, cell) for cell in end.cells])
+
+
+def definition_of(base: Base) -> dict[str, Any]:
+    """The base in the form of `BaseDefinition`, with all that the Meta API shows and does not show."""
+    return {
+        "id": base.id,
+        "name": base.name,
+        "permissionLevel": base.permission_level,
+        "access": msgspec.to_builtins(base.access),
+        "tables": [table.described(with_visible_fields=False) | _hidden(table) for table in base.tables.values()],
+    }
 
 
 def _hidden(table: Table) -> dict[str, Any]:
