@@ -36,12 +36,11 @@ from smeboost_emulators.airtable.wire import Call
 UPLOAD_BYTES_MAX = 5 * MEBIBYTE
 UPLOAD_BODY_BYTES_MAX = 8 * MEBIBYTE
 """A file of 5 MiB is 6.9 MB in base64, and 90 kB more with a line break every 76 characters."""
-_CACHED_BY_NOBODY_ELSE = "private"
 _HEADERS = {
     # A file is somebody's data: it must not run as a page of this origin.
     "Content-Security-Policy": "sandbox",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": _CACHED_BY_NOBODY_ELSE,
+    "Cache-Control": "private",
 }
 
 
