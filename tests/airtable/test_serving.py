@@ -222,6 +222,7 @@ async def test_start_with_a_missing_setting_ends_with_one_line_that_names_it():
         ("AIRTABLE_API_KEY", "patleakedé"),
         ("AIRTABLE_ENDPOINT_URL", "api.airtable.com"),
         ("AIRTABLE_ENDPOINT_URL", "ftp://api.airtable.com"),
+        ("AIRTABLE_ENDPOINT_URL", "https://airtable.com/"),
         ("AIRTABLE_ENDPOINT_URL", "http://u:leaked@h"),
         ("AIRTABLE_REQUESTS_PER_SECOND", "0"),
         ("AIRTABLE_REQUESTS_PER_SECOND", "nan"),

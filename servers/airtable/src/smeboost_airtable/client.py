@@ -24,6 +24,7 @@ from smeboost_shared.errors import (
 )
 
 from smeboost_airtable.budget import RequestBudget
+from smeboost_airtable.diagnosis import WRONG_HOST_HINT
 from smeboost_airtable.explanations import Operation, explained, missing_base, no_table
 from smeboost_airtable.models import (
     Base,
@@ -290,7 +291,7 @@ class AirtableClient:
         except ValidationError as exc:
             if operation.request.writes:
                 raise OutcomeUnknown("Airtable took the write, but we do not understand its answer.") from exc
-            raise VendorBadAnswer from exc
+            raise VendorBadAnswer(hint=WRONG_HOST_HINT) from exc
 
     async def _send(self, operation: Operation) -> object:
         try:

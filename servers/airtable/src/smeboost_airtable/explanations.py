@@ -11,9 +11,10 @@ from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound, SmeBoos
 
 from smeboost_airtable.blame import WRONG_VALUES, RecordsRefused, blame, misfits
 from smeboost_airtable.checks import choices
+from smeboost_airtable.diagnosis import WRONG_HOST_HINT, not_granted_hint, permission_hint, token_diagnosis
 from smeboost_airtable.models import Base, Table
 from smeboost_airtable.places import Nowhere, Places
-from smeboost_airtable.refusals import Refusal, error_for, token_diagnosis
+from smeboost_airtable.refusals import Refusal, error_for
 from smeboost_airtable.schema import FRESH_SECONDS, SchemaMemory, did_you_mean, find_table
 from smeboost_airtable.transport import Request
 
@@ -44,10 +45,16 @@ class Operation:
 async def explained(refusal: Refusal, operation: Operation, memory: SchemaMemory, token: str) -> SmeBoostError:
     """The error of ours for `refusal`, with the fix where we can tell it."""
     error = error_for(refusal, places=operation.places, scope=operation.scope, writes=operation.request.writes)
-    if refusal.status == 401:
+    if refusal.status in (401, 403, 404, 405) and not refusal.is_json:
+        # Airtable's API answers in JSON whatever it is asked.
+        error.hint = WRONG_HOST_HINT
+    elif refusal.status == 401:
         error.hint = token_diagnosis(token)
-    elif refusal.may_mean_missing and operation.base_id:
-        return await _missing(operation, memory) or error
+    elif refusal.may_mean_missing and operation.base_id and (missing := await _missing(operation, memory)):
+        return missing
+    elif refusal.status == 403:
+        bases = await _if_readable(memory.bases()) if operation.base_id else None
+        error.hint = permission_hint(operation.scope, operation.base_id, bases)
     elif refusal.status == 422 and operation.table_id:
         return await _about_records(error, refusal, operation, memory)
     return error
@@ -58,7 +65,7 @@ async def missing_base(base_id: str, memory: SchemaMemory) -> NotFound | None:
     bases = await _if_readable(memory.bases(not_older_than_seconds=FRESH_SECONDS))
     if bases is None or any(base.id == base_id for base in bases):
         return None
-    hint = _base_hint(base_id, bases) or "list_bases shows those that the token was granted."
+    hint = _base_hint(base_id, bases) or not_granted_hint(bases)
     return NotFound(f"There is no base {base_id!r}.", hint=hint, errors=[_unknown("base_id")])
 
 

@@ -26,6 +26,7 @@ from smeboost_shared.errors import (
     VendorUnavailable,
 )
 
+from smeboost_airtable.diagnosis import PERMISSION_HINT, WRONG_HOST_HINT
 from smeboost_airtable.places import Places
 
 MESSAGE_CHARACTERS_MAX = 300
@@ -47,11 +48,6 @@ _VIEW_TYPES = frozenset({"VIEW_NAME_NOT_FOUND", "VIEW_ID_NOT_FOUND", "FAILED_STA
 _RECORD_ID = re.compile(r"\brec[A-Za-z0-9]{14}\b")
 _FORMULA_NAMES = re.compile(r"Unknown field names?: (.+)", re.DOTALL)
 _QUOTED = re.compile(r'"(.+)"', re.DOTALL)
-TOKENS_PAGE = "https://airtable.com/create/tokens"
-PERMISSION_HINT = (
-    "Check three things: the token has the scope {scope}, the token was granted this base, "
-    f"and its owner's role in the base allows it. Tokens are edited at {TOKENS_PAGE}"
-)
 
 
 class Refusal(Exception):
@@ -60,6 +56,7 @@ class Refusal(Exception):
     def __init__(self, status: int, payload: object, retry_after_seconds: float | None = None) -> None:
         """`payload` is the decoded body, or None when it is no JSON."""
         self.status = status
+        self.is_json = payload is not None
         self.type, text = _type_and_message(payload)
         self.message = _shortened(text)
         self.retry_after_seconds = retry_after_seconds
@@ -113,7 +110,7 @@ def error_for(refusal: Refusal, *, places: Places, scope: str, writes: bool) -> 
     if refusal.status == 413:
         return TooLarge("Airtable refused the request because it is too large.", hint="Send fewer or smaller records.")
     if refusal.status < 400:
-        return VendorBadAnswer("Airtable answered with a redirect.", hint="Check AIRTABLE_ENDPOINT_URL.")
+        return VendorBadAnswer("Airtable answered with a redirect.", hint=WRONG_HOST_HINT)
     return VendorRejected(_said(refusal))
 
 
@@ -197,19 +194,3 @@ def _mapping(value: object) -> dict[str, object]:
 def _shortened(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MESSAGE_CHARACTERS_MAX else line[: MESSAGE_CHARACTERS_MAX - 1] + "…"
-
-
-def token_diagnosis(token: str) -> str:
-    """What looks wrong with a token that was refused, without showing any of it.
-
-    A personal access token has about 82 characters and exactly one dot.
-    """
-    if token.startswith("key"):
-        return "AIRTABLE_API_KEY holds an old API key; they ended in February 2024. Make a personal access token."
-    if token.startswith("oaa"):
-        return "AIRTABLE_API_KEY holds an OAuth token; these last an hour. Use a personal access token."
-    length, dots = len(token), token.count(".")
-    if dots != 1 or length < 80:
-        seen = f"it has {length} characters and {dots} dots, a personal access token has about 82 and 1"
-        return f"AIRTABLE_API_KEY is probably cut off or not a token: {seen}. Copy it again."
-    return "AIRTABLE_API_KEY has the form of a token, so it was probably revoked. Make one at " + TOKENS_PAGE

@@ -153,6 +153,8 @@ class AirtableSettings(Settings):
         extras = parts.query or parts.fragment or parts.username or parts.password
         if parts.scheme not in ("http", "https") or not parts.hostname or extras:
             raise ValueError("must be an http or https URL such as https://api.airtable.com")
+        if parts.hostname in ("airtable.com", "www.airtable.com"):
+            raise ValueError("is Airtable's web site; its API is at https://api.airtable.com")
         return url.strip().rstrip("/").removesuffix("/v0")
 
     @field_validator("redis_url")

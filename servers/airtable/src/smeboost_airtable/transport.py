@@ -40,6 +40,7 @@ from smeboost_shared.outbound import LOOPBACK_HOSTS, in_own_thread, retry_after_
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
+from smeboost_airtable.diagnosis import WRONG_HOST_HINT
 from smeboost_airtable.mending import mended
 from smeboost_airtable.refusals import Refusal
 from smeboost_airtable.settings import AirtableSettings
@@ -176,7 +177,7 @@ def _translated(exc: Exception, request: Request) -> SmeBoostError:
     if any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in _causes(exc)):
         return _no_answer(request, VendorTimeout())
     if isinstance(exc, ValueError | RecursionError):
-        return _no_answer(request, VendorBadAnswer())
+        return _no_answer(request, VendorBadAnswer(hint=WRONG_HOST_HINT))
     return _no_answer(request, VendorUnavailable("The connection to Airtable was cut."))
 
 
