@@ -1,6 +1,7 @@
 """Computed fields, over HTTP: formulas, rollups, lookups, who and when, and what is only kept."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -341,3 +342,16 @@ def test_computed_fields_are_the_same_after_a_restart(
     running.stop()
     assert column(seen[1], "R") == ["30!", "16!", "0!"]
     assert state(airtable_emulator(data=tmp_path)) == seen
+
+
+def test_the_time_in_formulas_and_changes_is_the_emulators(airtable_emulator: StartAirtable, plain_http) -> None:
+    running = airtable_emulator(seed=seed_of([formula("DATETIME_FORMAT(NOW(), 'YYYY')", "Year")]))
+    send = plain_http(running)
+    running.emulator.clock.set(datetime(2031, 5, 1, tzinfo=UTC))
+    assert column(send("GET", f"/v0/{BASE}/Lines").json(), "Year") == ["2031"] * 3
+    made = send("POST", f"/v0/{BASE}/Lines", json={"fields": {}}).json()
+    assert made["createdTime"].startswith("2031-05-01")
+    asked = {"filterByFormula": "IS_AFTER(CREATED_TIME(), '2031-01-01')"}
+    assert [record["id"] for record in send("GET", f"/v0/{BASE}/Lines", params=asked).json()["records"]] == [made["id"]]
+    running.emulator.clock.set(datetime(2033, 5, 1, tzinfo=UTC))
+    assert column(send("GET", f"/v0/{BASE}/Lines?filterByFormula={{Year}}='2033'").json(), "Year") == ["2033"] * 4

@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 from pyairtable import Api
 from pyairtable.formulas import AND, Field, match
 from requests import HTTPError
-from smeboost_emulators.airtable.errors import ApiError
-from smeboost_emulators.airtable.records.filtering import passing
-from smeboost_emulators.airtable.seed import load_seed
 from smeboost_emulators.testing.airtable import running_emulator
 
 Send = Callable[..., httpx.Response]
@@ -254,14 +251,3 @@ def test_a_fault_is_told_with_its_place(send: Send) -> None:
     message = _filtered(send, "AND({Price} > 1, CONCATENTE('a'))").json()["error"]["message"]
     assert "position 17" in message
     assert "CONCATENATE" in message
-
-
-def test_a_formula_that_takes_too_long_is_given_up() -> None:
-    fields = [{"name": "Name", "type": "singleLineText"}]
-    table = {"name": "T", "fields": fields}
-    seed = {"bases": [{"name": "B", "tables": [table], "records": {"T": [{"fields": {"Name": "a"}}]}}]}
-    [base] = load_seed(json.dumps(seed).encode()).bases.values()
-    [records] = base.tables.values()
-    assert passing("Name", records, range(1), seconds_max=5) == [0]
-    with pytest.raises(ApiError, match="INVALID_FILTER_BY_FORMULA"):
-        passing("Name", records, range(1), seconds_max=-1)

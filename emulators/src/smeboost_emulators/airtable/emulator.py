@@ -149,6 +149,7 @@ class Emulator:
         changes, moment = list(changes), self.clock.now()
         if not changes:
             return
+        self.pages.complete(base_id)
         base = self.state.bases.get(base_id)
         looks = [] if base is None else [observer.look(base, changes) for observer in self.observers]
         conclusions = [conclude for conclude in looks if conclude is not None]

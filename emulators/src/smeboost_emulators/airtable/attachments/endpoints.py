@@ -28,6 +28,7 @@ from smeboost_emulators.airtable.errors import (
 )
 from smeboost_emulators.airtable.ids import new_id
 from smeboost_emulators.airtable.records.formats import timestamp
+from smeboost_emulators.airtable.records.looks import Look
 from smeboost_emulators.airtable.records.pages import records_of
 from smeboost_emulators.airtable.state.changes import CellsSet, Change
 from smeboost_emulators.airtable.state.schema import Field, Table
@@ -66,7 +67,7 @@ async def upload(call: Call) -> dict[str, Any]:
     record_id, now = table.ids[slot], timestamp(call.emulator.clock.now())
     cell = (*(field.cell(slot) or ()), attachment)
     call.commit([CellsSet(table.id, record_id, now, {field.id: cell}, call.user_id)])
-    return records_of(table, [slot], (field.id,), by_field_id=True)[0]
+    return records_of(table, [slot], (field.id,), Look(by_field_id=True))[0]
 
 
 def _cell_of(call: Call) -> tuple[Table, Field, int]:

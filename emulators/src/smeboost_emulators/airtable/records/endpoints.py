@@ -3,7 +3,8 @@
 from typing import Any
 
 from smeboost_emulators.airtable.attachments.endpoints import commit_with_files
-from smeboost_emulators.airtable.records.listing import check_record_query, from_body, from_query, read_query
+from smeboost_emulators.airtable.records.listing import from_body, from_query, look_of_record, read_query
+from smeboost_emulators.airtable.records.looks import Look
 from smeboost_emulators.airtable.records.pages import records_of
 from smeboost_emulators.airtable.records.writes import (
     Written,
@@ -21,22 +22,22 @@ _Answer = dict[str, Any]
 
 async def list_by_query(call: Call) -> _Answer:
     table = call.table()
-    return call.emulator.pages.page(table, from_query(table, call.query))
+    return await call.emulator.pages.page(table, from_query(table, call.query))
 
 
 async def list_by_body(call: Call) -> _Answer:
     table = call.table()
     body = await call.body()
-    return call.emulator.pages.page(table, from_body(table, body, call.query))
+    return await call.emulator.pages.page(table, from_body(table, body, call.query))
 
 
 async def get(call: Call) -> _Answer:
     """A record of the base is found through any of its tables (documented, and a surprise to many)."""
     table, record_id = call.table(), call.segment("record")
-    by_field_id = check_record_query(call.query)
+    look = look_of_record(call.query)
     tables = (table, *call.own_base().tables.values())
     home = next((other for other in tables if other.slot_of(record_id) is not None), table)
-    return records_of(home, [call.emulator.slot(home, record_id)], by_field_id=by_field_id)[0]
+    return records_of(home, [call.emulator.slot(home, record_id)], look=look)[0]
 
 
 async def create(call: Call) -> _Answer:
@@ -91,7 +92,7 @@ async def delete_batch(call: Call) -> _Answer:
 async def _commit(call: Call, table: Table, written: Written, body: dict[str, Any]) -> _Answer:
     details = await commit_with_files(call, written.plan.changes)
     slots = [table.slots[record_id] for record_id in written.record_ids]
-    shown = records_of(table, slots, by_field_id=flag(body, "returnFieldsByFieldId"))
+    shown = records_of(table, slots, look=Look(by_field_id=flag(body, "returnFieldsByFieldId")))
     if written.single:
         return shown[0] | details
     if not written.upserted:

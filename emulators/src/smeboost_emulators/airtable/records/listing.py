@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from smeboost_emulators.airtable.errors import invalid_offset, invalid_request, not_supported, unknown_field
+from smeboost_emulators.airtable.errors import invalid_offset, invalid_request, unknown_field
+from smeboost_emulators.airtable.records.looks import JSON_BY_NAME, Look
+from smeboost_emulators.airtable.records.strings import string_format
 from smeboost_emulators.airtable.shapes import list_of, object_of, texts_of
 from smeboost_emulators.airtable.state.schema import Table
 
@@ -49,7 +51,7 @@ class ListOptions:
     sort: tuple[tuple[str, str], ...] = ()
     formula: str | None = None
     field_ids: tuple[str, ...] | None = None
-    by_field_id: bool = False
+    look: Look = JSON_BY_NAME
     comment_counts: bool = False
 
 
@@ -101,18 +103,16 @@ def from_body(table: Table, body: Mapping[str, Any], query: str) -> ListOptions:
     return _options(table, body, read_query(query))
 
 
-def check_record_query(query: str) -> bool:
-    """The query of a single-record GET; the answer is whether fields are keyed by id."""
+def look_of_record(query: str) -> Look:
+    """The look that the query of a single-record GET asks for."""
     parameters = read_query(query)
     _refuse_unknown(parameters, _RECORD_KNOWN)
-    _check_format(parameters)
-    return _boolean(parameters, "returnFieldsByFieldId")
+    return _look(parameters, parameters)
 
 
 def _options(table: Table, given: Mapping[str, Any], format_given: Mapping[str, Any]) -> ListOptions:
     _refuse_unknown(given, _KNOWN)
     _refuse_unknown(format_given, _KNOWN)
-    _check_format({**given, **format_given})
     return ListOptions(
         page_size=_limited(given, "pageSize", PAGE_SIZE_MAX) or PAGE_SIZE_MAX,
         records_max=_limited(given, "maxRecords", None),
@@ -121,7 +121,7 @@ def _options(table: Table, given: Mapping[str, Any], format_given: Mapping[str, 
         sort=_sort(table, given.get("sort")),
         formula=_optional_text(given, "filterByFormula"),
         field_ids=_field_ids(table, given.get("fields")),
-        by_field_id=_boolean(given, "returnFieldsByFieldId"),
+        look=_look(given, format_given),
         comment_counts=_counts_comments(given),
     )
 
@@ -165,16 +165,16 @@ def _boolean(given: Mapping[str, Any], key: str) -> bool:
     return value
 
 
-def _check_format(given: Mapping[str, Any]) -> None:
-    cell_format = given.get("cellFormat", "json")
-    if cell_format == "string":
-        if not given.get("timeZone") or not given.get("userLocale"):
-            raise invalid_request("cellFormat=string needs timeZone and userLocale.")
-        raise not_supported("cellFormat=string")
-    if cell_format != "json":
+def _look(given: Mapping[str, Any], query: Mapping[str, Any]) -> Look:
+    """`timeZone` and `userLocale` count in the query only, also of a POST: so both official clients send them."""
+    cell_format = given.get("cellFormat", query.get("cellFormat", "json"))
+    if cell_format not in ("json", "string"):
         raise invalid_request("cellFormat must be json or string.")
-    if _boolean(given, "includeDateDependencyMetadata"):
-        raise not_supported("includeDateDependencyMetadata")
+    return Look(
+        by_field_id=_boolean(given, "returnFieldsByFieldId"),
+        strings=string_format(query.get("timeZone"), query.get("userLocale")) if cell_format == "string" else None,
+        with_dependencies=_boolean(given, "includeDateDependencyMetadata"),
+    )
 
 
 def _counts_comments(given: Mapping[str, Any]) -> bool:

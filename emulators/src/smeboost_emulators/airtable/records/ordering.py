@@ -5,27 +5,40 @@ documents none of this; it is what its clients have seen or assume.
 """
 
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
+from smeboost_emulators.airtable.records.slices import Steps
 from smeboost_emulators.airtable.shapes import object_of
 from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, Cell
 from smeboost_emulators.airtable.state.schema import Field, Table
 from smeboost_emulators.airtable.state.texts import shown, text_of_cell
 
 _Key = Callable[[int], Any]
+SORT_BATCH = 256
+"""Records between two looks at the clock."""
 SortKeys = tuple[tuple[str, str], ...]
 """Pairs of a field id and "asc" or "desc", the most important first."""
 
 
-def ordered(table: Table, slots: Iterable[int], sort: SortKeys) -> list[int]:
-    """The slots in order; records that compare equal keep the order they came in."""
+def ordered(table: Table, slots: Iterable[int], sort: SortKeys) -> Steps:
+    """The slots in order, giving way after each batch; records that compare equal keep the order they came in."""
     result = list(slots)
     for field_id, direction in reversed(sort):
         field = table.fields_by_key[field_id]
-        empty = [slot for slot in result if field.cell(slot) is None]
-        filled = [slot for slot in result if field.cell(slot) is not None]
-        filled.sort(key=_key(field), reverse=direction == "desc")
-        result = [*filled, *empty] if direction == "desc" else [*empty, *filled]
+        key = _key(field)
+        empty: list[int] = []
+        filled: list[tuple[Any, int]] = []
+        for start in range(0, len(result), SORT_BATCH):
+            for slot in result[start : start + SORT_BATCH]:
+                if field.cell(slot) is None:
+                    empty.append(slot)
+                else:
+                    filled.append((key(slot), slot))
+            yield
+        filled.sort(key=itemgetter(0), reverse=direction == "desc")
+        in_order = [slot for _, slot in filled]
+        result = [*in_order, *empty] if direction == "desc" else [*empty, *in_order]
     return result
 
 

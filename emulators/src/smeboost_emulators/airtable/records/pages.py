@@ -5,7 +5,6 @@ one for each page. A table without filter, view or sort is a range of slots, whi
 """
 
 import re
-from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -13,11 +12,13 @@ from typing import Any
 from smeboost_emulators.airtable.errors import unknown_view, view_of_another_table
 from smeboost_emulators.airtable.ids import is_id
 from smeboost_emulators.airtable.knobs import Knobs
-from smeboost_emulators.airtable.records.filtering import passing
+from smeboost_emulators.airtable.records.filtering import filtered
 from smeboost_emulators.airtable.records.iterators import Iterators, Listing, Place
 from smeboost_emulators.airtable.records.listing import ListOptions
-from smeboost_emulators.airtable.records.ordering import ordered
-from smeboost_emulators.airtable.state.schema import Field, Table, View
+from smeboost_emulators.airtable.records.looks import JSON_BY_NAME, Look, Reader, reader
+from smeboost_emulators.airtable.records.ordering import SortKeys, ordered
+from smeboost_emulators.airtable.records.slices import Evaluation, Steps
+from smeboost_emulators.airtable.state.schema import Table, View
 
 KEPT_ORDERS_MAX = 16
 _CLOCK = re.compile(r"now|today|datetime_parse", re.IGNORECASE)
@@ -32,28 +33,34 @@ class Pages:
     def __init__(self, iterators: Iterators, knobs: Knobs) -> None:
         self._iterators = iterators
         self._knobs = knobs
-        self._orders: OrderedDict[_OrderKey, tuple[int, Sequence[int]]] = OrderedDict()
+        self._orders: OrderedDict[_OrderKey, Evaluation] = OrderedDict()
 
     def forget(self) -> None:
         """Drop all iterators and orders, because the tables behind them were replaced."""
         self._iterators.forget()
+        for evaluation in self._orders.values():
+            evaluation.give_up()
         self._orders.clear()
 
-    def page(self, table: Table, options: ListOptions) -> dict[str, Any]:
+    def complete(self, base_id: str) -> None:
+        """Bring what is being found out about a base to its end, because the base is about to change."""
+        for evaluation in self._orders.values():
+            if evaluation.base.id == base_id:
+                evaluation.complete()
+
+    async def page(self, table: Table, options: ListOptions) -> dict[str, Any]:
         """One page, `{"records": [...], "offset"?}`; the last one has no offset."""
         view = None if options.view is None else find_view(table, options.view)
         iterator_id: str | None = None
         if options.offset is None:
-            listing, place = Listing(table.id, self._slots(table, options, view)), Place(0, 0)
+            listing, place = Listing(table.id, await self._slots(table, options, view)), Place(0, 0)
         else:
             iterator_id, listing, place = self._iterators.resume(options.offset, table.id)
         left = min(options.page_size, self._knobs.page_records_max)
         if options.records_max is not None:
             left = min(left, max(options.records_max - place.returned, 0))
         slots, index = _take(table, listing.slots, place.index, left)
-        answer: dict[str, Any] = {
-            "records": records_of(table, slots, options.field_ids, by_field_id=options.by_field_id)
-        }
+        answer: dict[str, Any] = {"records": records_of(table, slots, options.field_ids, options.look)}
         if options.comment_counts:
             _count_comments(table, answer["records"])
         returned = place.returned + len(slots)
@@ -63,23 +70,32 @@ class Pages:
             answer["offset"] = self._iterators.offset(iterator_id, listing, last, Place(index, returned))
         return answer
 
-    def _slots(self, table: Table, options: ListOptions, view: View | None) -> Sequence[int]:
+    async def _slots(self, table: Table, options: ListOptions, view: View | None) -> Sequence[int]:
         sort = options.sort or (view.sort if view else ())
         restricted = view is not None and (view.record_ids is not None or view.formula is not None)
         if not sort and not restricted and options.formula is None:
             return range(len(table.ids))
         key = (table.id, view.id if view else None, sort, options.formula)
         kept = self._orders.get(key)
-        if _has_clock(table, options, view):
-            kept = None
-        if kept is None or kept[0] != table.base.version:
-            # Packed, because many of them are held: 4 bytes a record, and not 36.
-            kept = (table.base.version, array("I", ordered(table, _chosen(table, options, view), sort)))
-            self._orders[key] = kept
-            if len(self._orders) > KEPT_ORDERS_MAX:
-                self._orders.popitem(last=False)
+        if kept is None or not _is_valid(kept, table, options, view):
+            steps = _in_order(table, options, view, sort)
+            kept = self._orders[key] = Evaluation(steps, table.base)
+            self._make_room()
         self._orders.move_to_end(key)
-        return kept[1]
+        return await kept.slots()
+
+    def _make_room(self) -> None:
+        """Only what is done is dropped: what goes on must be found when its base is about to change."""
+        done = [key for key, evaluation in self._orders.items() if evaluation.is_done]
+        for key in done[: max(len(self._orders) - KEPT_ORDERS_MAX, 0)]:
+            del self._orders[key]
+
+
+def _is_valid(kept: Evaluation, table: Table, options: ListOptions, view: View | None) -> bool:
+    """Whether it gives the present order, or will."""
+    if kept.version != table.base.version or kept.has_failed:
+        return False
+    return not (kept.is_done and _has_clock(table, options, view))
 
 
 def _has_clock(table: Table, options: ListOptions, view: View | None) -> bool:
@@ -88,16 +104,16 @@ def _has_clock(table: Table, options: ListOptions, view: View | None) -> bool:
     return any(field.volatile for field in table.fields) or any(_CLOCK.search(text or "") for text in formulas)
 
 
-def _chosen(table: Table, options: ListOptions, view: View | None) -> Sequence[int]:
-    """The slots that pass the view and the formula, in the view's own order."""
+def _in_order(table: Table, options: ListOptions, view: View | None, sort: SortKeys) -> Steps:
+    """The slots that pass the view and the formula, sorted or in the view's own order."""
     slots = list(table.live_slots())
     if view is not None and view.record_ids is not None:
         found = (table.slot_of(record_id) for record_id in view.record_ids)
         slots = [slot for slot in found if slot is not None]
     for formula in (view.formula if view else None, options.formula):
         if formula is not None:
-            slots = passing(formula, table, slots)
-    return slots
+            slots = yield from filtered(formula, table, slots)
+    return (yield from ordered(table, slots, sort))
 
 
 def _count_comments(table: Table, records: list[dict[str, Any]]) -> None:
@@ -136,26 +152,22 @@ def find_view(table: Table, key: str) -> View:
 
 
 def records_of(
-    table: Table, slots: Sequence[int], field_ids: tuple[str, ...] | None = None, *, by_field_id: bool = False
+    table: Table, slots: Sequence[int], field_ids: tuple[str, ...] | None = None, look: Look = JSON_BY_NAME
 ) -> list[dict[str, Any]]:
     """Records as the API shows them: only cells that are not empty, in the order of the table's fields."""
-    shape = _shape(table, field_ids, by_field_id=by_field_id)
-    return [_record(table, slot, shape) for slot in slots]
-
-
-def _shape(table: Table, field_ids: tuple[str, ...] | None, *, by_field_id: bool) -> list[tuple[str, Field]]:
     wanted = None if field_ids is None else set(field_ids)
-    return [
-        (field.id if by_field_id else field.name, field)
+    shape = [
+        (field.id if look.by_field_id else field.name, reader(field, look))
         for field in table.fields
         if wanted is None or field.id in wanted
     ]
+    return [_record(table, slot, shape) for slot in slots]
 
 
-def _record(table: Table, slot: int, shape: list[tuple[str, Field]]) -> dict[str, Any]:
+def _record(table: Table, slot: int, shape: list[tuple[str, Reader]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for key, field in shape:
-        value = field.cells[slot] if field.read is None else field.read(slot)
+    for key, read in shape:
+        value = read(slot)
         if value is not None:
             fields[key] = value
     return {"id": table.ids[slot], "createdTime": table.created[slot], "fields": fields}

@@ -1,8 +1,8 @@
 """What a field is inside a formula: the reader of its cells as values of the formula language.
 
 A link is the primary text of the linked records, a select the name of its choice, a checkbox 1 or 0, a date a moment
-in UTC, a list its parts (https://support.airtable.com/docs/formula-field-reference). Computed fields are asked for the
-value that they computed, not for what the API shows of it.
+in UTC, an attachment `filename (url)`, a list its parts (https://support.airtable.com/docs/formula-field-reference).
+Computed fields are asked for the value that they computed, not for what the API shows of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,6 +73,8 @@ def operand(field: Field) -> Operand:
     if field.link is not None:
         far = field.link.opposite.table
         return lambda slot: [shown(far.primary, far.slots[record_id]) for record_id in field.cell(slot) or ()]
+    if field.type == "multipleAttachments":
+        return lambda slot: [f"{part['filename']} ({part['url']})" for part in field.cell(slot) or ()]
     return lambda slot: _value(field.cell(slot))
 
 
