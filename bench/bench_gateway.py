@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+from processes import BENCH, Result, get_request, measure, start
 from smeboost_emulators.samples import superstore
 from smeboost_emulators.stores.process import free_port
 from smeboost_emulators.stores.valkey import running_valkey
@@ -30,8 +31,6 @@ from smeboost_redis.client import RedisClient
 from smeboost_redis.sessions import Sessions
 from smeboost_shared.settings import load
 
-BENCH = Path(__file__).parent
-START_SECONDS = 60
 TURNS = 2
 PAGE = 100
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
@@ -48,16 +47,6 @@ class Target:
     baseline: str | None = None
 
 
-@dataclass(frozen=True)
-class Result:
-    """What the load generator saw."""
-
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    failures: int
-
-
 async def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="smeboost-bench-") as folder:
@@ -67,7 +56,13 @@ async def main() -> None:
             for _ in range(TURNS):
                 for target in targets:
                     print(target.name, file=sys.stderr)
-                    result = await _measure(target, options)
+                    result = await measure(
+                        target.port,
+                        target.request,
+                        target.must_contain,
+                        connections=options.connections,
+                        seconds=options.seconds,
+                    )
                     known = results.get(target.name)
                     if known is None or result.requests_per_second > known.requests_per_second:
                         results[target.name] = result
@@ -90,14 +85,14 @@ async def _targets(folder: Path, stack: AsyncExitStack) -> list[Target]:
     table = next(one for one in base["tables"] if "line" in one["name"].lower())
     airtable, cached, uncached, plain, bare_mcp = (free_port() for _ in range(5))
     emulator = ["-m", "smeboost_emulators", "airtable", "--port", str(airtable), "--no-rate-limit"]
-    await _start(stack, [*emulator, "--seed", str(folder / "seed.json")], {}, airtable, "/healthz")
+    await start(stack, [*emulator, "--seed", str(folder / "seed.json")], {}, airtable, "/healthz")
     environment = _environment(valkey.url, airtable)
     os.environ.update(environment)
     token = await _log_in()
     gateway = ["-m", "smeboost_gateway", "--port"]
-    await _start(stack, [*gateway, str(cached)], environment, cached, "/healthz")
+    await start(stack, [*gateway, str(cached)], environment, cached, "/healthz")
     off = {"SMEBOOST_RECORDS_CACHE_SECONDS": "0"}
-    await _start(stack, [*gateway, str(uncached)], environment | off, uncached, "/healthz")
+    await start(stack, [*gateway, str(uncached)], environment | off, uncached, "/healthz")
 
     path = f"/api/airtable/records/{base['id']}/{table['id']}"
     authorization = {"Authorization": f"Bearer {token}"}
@@ -107,30 +102,30 @@ async def _targets(folder: Path, stack: AsyncExitStack) -> list[Target]:
         (folder / "page.json").write_bytes(page.content)
     print(f"One page is {PAGE} order lines, {len(page.content):,} bytes.\n")
     bare = [str(BENCH / "gateway_bare.py")]
-    await _start(stack, [*bare, "starlette", str(plain), str(folder / "page.json")], {}, plain, "/page")
-    await _start(stack, [*bare, "fastmcp", str(bare_mcp), str(folder / "page.json")], {}, bare_mcp, "/")
+    await start(stack, [*bare, "starlette", str(plain), str(folder / "page.json")], {}, plain, "/page")
+    await start(stack, [*bare, "fastmcp", str(bare_mcp), str(folder / "page.json")], {}, bare_mcp, "/")
 
     vendor = f"/v0/{base['id']}/{table['id']}"
     place = {"base_id": base["id"], "table_id": table["id"], "page_size": PAGE}
     targets = [
-        Target("bare Starlette route, same bytes", plain, _get(plain, "/page", {}), '"records"'),
+        Target("bare Starlette route, same bytes", plain, get_request(plain, "/page", {}), '"records"'),
         Target(
             "gateway, cached list",
             cached,
-            _get(cached, path, authorization),
+            get_request(cached, path, authorization),
             '"records"',
             "bare Starlette route, same bytes",
         ),
         Target(
             "Airtable emulator, asked directly",
             airtable,
-            _get(airtable, vendor, {"Authorization": "Bearer pat"}),
+            get_request(airtable, vendor, {"Authorization": "Bearer pat"}),
             '"records"',
         ),
         Target(
             "gateway, uncached list",
             uncached,
-            _get(uncached, path, authorization),
+            get_request(uncached, path, authorization),
             '"records"',
             "Airtable emulator, asked directly",
         ),
@@ -170,40 +165,6 @@ async def _log_in() -> str:
     return AccessTokens(settings).issue(identity_of(session))
 
 
-async def _start(
-    stack: AsyncExitStack, arguments: list[str], environment: Mapping[str, str], port: int, path: str
-) -> None:
-    """Start a Python process, wait until it answers, and stop it at the end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env={**os.environ, **environment}, stdout=asyncio.subprocess.DEVNULL
-    )
-
-    async def stop() -> None:
-        if process.returncode is None:
-            process.terminate()
-        await asyncio.wait_for(process.wait(), START_SECONDS)
-
-    stack.push_async_callback(stop)
-    async with asyncio.timeout(START_SECONDS), httpx2.AsyncClient() as http:
-        while True:
-            assert process.returncode is None, f"{arguments} ended with {process.returncode}"
-            try:
-                await http.get(f"http://127.0.0.1:{port}{path}")
-            except httpx2.TransportError:
-                await asyncio.sleep(0.1)
-            else:
-                return
-
-
-def _get(port: int, path: str, headers: Mapping[str, str]) -> str:
-    lines = [
-        f"GET {path} HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
-    return "\r\n".join([*lines, "", ""])
-
-
 async def _call(port: int, version: str, arguments: Mapping[str, object], headers: Mapping[str, str]) -> str:
     """A `tools/call` as it travels in that era; a handshake-era server may want a session first."""
     name = "airtable_list_records"
@@ -218,7 +179,7 @@ async def _call(port: int, version: str, arguments: Mapping[str, object], header
         sent |= await _session(port, version, sent)
     body = json.dumps({"jsonrpc": "2.0", "id": 1000000000, "method": "tools/call", "params": params})
     sent["Content-Length"] = str(len(body))
-    return _get(port, "/mcp", sent).replace("GET", "POST", 1) + body
+    return get_request(port, "/mcp", sent).replace("GET", "POST", 1) + body
 
 
 async def _session(port: int, version: str, headers: Mapping[str, str]) -> dict[str, str]:
@@ -234,26 +195,6 @@ async def _session(port: int, version: str, headers: Mapping[str, str]) -> dict[
         initialized = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         (await http.post(url, json=initialized, headers={**headers, **found})).raise_for_status()
     return found
-
-
-async def _measure(target: Target, options: argparse.Namespace) -> Result:
-    order = {
-        "host": "127.0.0.1",
-        "port": target.port,
-        "connections": options.connections,
-        "seconds": options.seconds,
-        "request": target.request,
-        "must_contain": target.must_contain,
-    }
-    load_generator = await asyncio.create_subprocess_exec(
-        sys.executable, BENCH / "gateway_load.py", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    output, _ = await load_generator.communicate(json.dumps(order).encode())
-    found = json.loads(output)
-    if found["failures"]:
-        print(f"{target.name}: {found['failures']} failures, such as {found['sample']}", file=sys.stderr)
-    rate = found["requests"] / found["seconds"]
-    return Result(rate, found["p50_ms"], found["p99_ms"], found["failures"])
 
 
 def _table(targets: list[Target], results: Mapping[str, Result], options: argparse.Namespace) -> str:

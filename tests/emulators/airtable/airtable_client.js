@@ -31,10 +31,24 @@ async function main() {
     seen.listed = await new Promise((resolve, reject) =>
         products.list(2, null, (error, records) => (error ? reject(error) : resolve(records.map((r) => r.id))))
     );
+    seen.filtered = await pages({filterByFormula: "AND({Price} > 1, FIND('a', {Name}))", view: 'By price', fields: ['Name']});
+    seen.capped = await pages({pageSize: 2, maxRecords: 3, view: 'By price'});
+    const text = {cellFormat: 'string', timeZone: 'Europe/Berlin', userLocale: 'en', maxRecords: 1};
+    const orders = base('tblOrders00000001');
+    seen.text = (await orders.select(text).firstPage())[0].fields;
+    seen.postedText = (await orders.select({...text, method: 'post', fields: ['Placed', 'Prices']}).all())[0].fields;
+    seen.byId = (await products.select({returnFieldsByFieldId: true, maxRecords: 1, fields: ['Name']}).all())[0].fields;
     const counted = await products.select({recordMetadata: ['commentCount'], maxRecords: 2}).firstPage();
     seen.counted = counted.map((record) => record.commentCount);
     const found = await products.find('recProduct0000001');
     seen.found = {id: found.id, fields: found.fields, createdTime: found._rawJson.createdTime};
+    const cast = await orders.create({Number: 5, Products: 'Saw, Rope', Discount: '12%'}, {typecast: true});
+    seen.cast = [cast.get('Number'), cast.get('Products').length, cast.get('Prices'), cast.get('Discount')];
+    const rope = (await products.select({filterByFormula: "{Name} = 'Rope'"}).firstPage())[0];
+    await rope.updateFields({Price: 4});
+    await cast.fetch();
+    seen.fetched = cast.get('Prices');
+    await rope.destroy();
     const created = await products.create({Name: 'Kite & string', Kind: 'Toy', Orders: ['recOrder000000003']});
     seen.created = created.fields;
     const many = await products.create([{fields: {Name: 'One'}}, {fields: {Name: 'Two'}}]);

@@ -41,6 +41,12 @@ def test_airtable_js_reads_writes_and_is_refused_as_by_the_real_service(seen: di
     assert seen["restricted"] == [{"Name": "Hammer", "Stock": 40}]
     assert seen["listed"] == ["recProduct0000001", "recProduct0000002"]
     assert seen["counted"] == [1, None]
+    assert seen["filtered"] == [["Saw", "Hammer"]]
+    assert seen["capped"] == [["Saw", "Hammer"], ["Yo-yo"]]
+    assert seen["byId"] == {"fldProductName001": "Hammer"}
+    assert seen["text"].items() >= {"Number": "A-1", "Products": "Hammer, Yo-yo", "Discount": "10.0%"}.items()
+    assert seen["postedText"] == {"Placed": "2024-05-01 09:30", "Prices": "$12.50, $3.99"}
+    assert (seen["cast"], seen["fetched"]) == (["5", 2, [30], 0.12], [30, 4])
     assert seen["found"]["createdTime"] == "2024-01-01T08:00:00.000Z"
     assert seen["found"]["fields"]["Tags"] == ["sale"]
     orders = {"Orders": ["recOrder000000003"], "Times sold": 1}

@@ -64,9 +64,8 @@ def create_app(emulator: Emulator) -> Starlette:
 
 def _routes(emulator: Emulator) -> list[BaseRoute]:
     def routes(method: str, path: str, handler: Handler) -> list[BaseRoute]:
-        # airtable.js writes a slash before the question mark.
         run: _Endpoint = endpoint(emulator, handler, need_of(method, path))
-        return [Route(path, run, methods=[method]), Route(f"{path}/", run, methods=[method])]
+        return [Route(path, run, methods=[method])]
 
     return [
         Route("/healthz", _healthy),

@@ -215,7 +215,10 @@ async def answer_bug(_request: Request, _exc: Exception) -> Response:
 
 
 class EncodedPath:
-    """Routes by the path as it was sent, so that a table may be named `A/B` (`A%2FB`); refuses URLs too long."""
+    """Routes by the path as it was sent, so that a table may be named `A/B` (`A%2FB`); refuses URLs too long.
+
+    A slash at the end does not count: airtable.js writes one before the question mark.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -228,5 +231,5 @@ class EncodedPath:
                 error = url_too_long(URL_CHARACTERS_MAX)
                 await answer(error.status, error.body)(scope, receive, send)
                 return
-            scope = {**scope, "path": raw_path.decode("latin-1")}
+            scope = {**scope, "path": raw_path.decode("latin-1").removesuffix("/")}
         await self._app(scope, receive, send)

@@ -13,7 +13,7 @@ from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.values import Scalar, Value
 
 from smeboost_emulators.airtable.shapes import list_of
-from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, Cell, display
+from smeboost_emulators.airtable.state.cells import NUMBER_TYPES, TEXT_TYPES, Cell, display
 from smeboost_emulators.airtable.state.schema import Field, Table
 from smeboost_emulators.airtable.state.texts import shown
 
@@ -23,6 +23,8 @@ MOMENT_TYPES = frozenset({"date", "dateTime", "createdTime", "lastModifiedTime"}
 _LIST_TYPES = frozenset(
     {"multipleSelects", "multipleCollaborators", "multipleRecordLinks", "multipleAttachments", "multipleLookupValues"}
 )
+_AS_THEY_ARE = TEXT_TYPES | NUMBER_TYPES | {"singleSelect"}
+"""Types whose cells are values of the formula language already."""
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ def operand(field: Field) -> Operand:
         return lambda slot: 1 if field.cell(slot) else 0
     if field.type in MOMENT_TYPES:
         return lambda slot: moment(field.cell(slot))
+    if field.column and field.type in _AS_THEY_ARE:
+        return field.cells.__getitem__
     if field.type in NUMBER_TYPES:
         return field.cell
     if field.link is not None:
