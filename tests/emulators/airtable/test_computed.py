@@ -110,6 +110,18 @@ def test_a_formula_has_the_value_that_the_vendor_would_show(serve, text: str, va
     assert column(serve([formula(text)])("GET", "Lines"), "F") == values
 
 
+@pytest.mark.parametrize("text", ["YEAR(NOW())", "YEAR(TODAY)", "YEAR(DATETIME_PARSE('05-01', 'MM-DD'))"])
+def test_a_formula_with_a_clock_in_it_goes_by_the_clock_of_the_emulator(
+    airtable_emulator: StartAirtable, plain_http, text: str
+) -> None:
+    emulator = airtable_emulator(seed=seed_of([formula(text), formula("{F} + 1", "Next")]))
+    send, clock = plain_http(emulator), emulator.emulator.clock
+    for year in (2030, 2041):
+        clock.set(datetime(year, 3, 1, tzinfo=UTC))
+        lines = send("GET", f"/v0/{BASE}/Lines?filterByFormula={{F}}={year}").json()
+        assert (column(lines, "F"), column(lines, "Next")) == ([year] * 3, [year + 1] * 3)
+
+
 def test_a_formula_is_described_with_ids_and_its_result(serve, shop, plain_http) -> None:
     serve([formula("{Quantity} * Price + Price", "Total"), formula("TODAY()", "Now"), formula("1 > 2", "Never")])
     ids = {name: schema_field(shop, plain_http, 0, name)["id"] for name in ("Quantity", "Price")}

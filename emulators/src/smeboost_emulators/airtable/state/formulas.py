@@ -15,6 +15,7 @@ from typing import Any
 from smeboost_shared.formula.compile import Cells, Formula, UnknownFields, compile_formula
 from smeboost_shared.formula.evaluation import EvaluationError
 from smeboost_shared.formula.faults import FormulaSyntaxError
+from smeboost_shared.formula.functions import by_the_clock
 from smeboost_shared.formula.kinds import Kind
 from smeboost_shared.formula.parse import parse
 from smeboost_shared.formula.result_type import result_kind
@@ -30,7 +31,6 @@ from smeboost_emulators.airtable.state.schema import Field, Table
 
 VALUES = "values"
 """What the formula of a rollup calls the values of the linked records."""
-_CLOCKS = frozenset({"NOW", "TODAY", "FROMNOW", "TONOW"})
 _REFERENCE = re.compile(r"\{(?:\\.|[^}\\])*\}|\w+", re.DOTALL)
 _NUMBERS_OF_SOURCE = frozenset({"SUM", "MAX", "MIN", "AVERAGE"})
 """Rollups that are described like the numbers they are made of: a sum of prices is a price."""
@@ -73,9 +73,9 @@ def _is_constant(table: Table, reference: FieldReference) -> bool:
 
 
 def _has_clock(tree: Node) -> bool:
-    if isinstance(tree, Call) and tree.name in _CLOCKS:
+    if isinstance(tree, Call) and by_the_clock(tree.name, len(tree.arguments)):
         return True
-    if isinstance(tree, FieldReference) and tree.bare and tree.name.upper() in _CLOCKS:
+    if isinstance(tree, FieldReference) and tree.bare and by_the_clock(tree.name.upper(), 0):
         return True
     return any(_has_clock(child) for child in children(tree))
 
