@@ -117,11 +117,6 @@ class AirtableClient:
         """The calls of this month, and when they will be used up. Nothing is asked."""
         return await self._budget.usage()
 
-    async def resume_base(self, base_id: str) -> None:
-        """Ask this base again before its pause or its spent month is over, because somebody knows better."""
-        await self.check_base(base_id)
-        await self._budget.resume(base_id)
-
     async def list_bases(self) -> list[Base]:
         """All bases of the token, read now."""
         return await self._memory.bases(not_older_than_seconds=0)

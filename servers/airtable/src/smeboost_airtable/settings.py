@@ -13,7 +13,7 @@ from smeboost_shared.settings import Settings
 
 
 class AirtableSettings(Settings):
-    """MCP server for the Airtable Web API: bases, schema and records."""
+    """MCP server for the Airtable Web API: records, schema, comments, attachments, webhooks and administration."""
 
     api_key: SecretStr = Field(
         validation_alias="AIRTABLE_API_KEY",
