@@ -69,6 +69,16 @@ async def test_an_editor_writes_records_and_does_not_reach_the_stores(gateway):
     assert not {name for name in names if name.startswith(("redis_", "supabase_"))}
 
 
+async def test_only_an_administrator_is_offered_the_tools_that_are_about_all(gateway):
+    for tool in ("airtable_change_admin", "airtable_read_admin", "airtable_create_field", "airtable_list_webhooks"):
+        for who in ("admin", "editor", "viewer"):
+            async with await gateway.mcp(who) as client:
+                assert (tool in {each.name for each in await client.list_tools()}) is (who == "admin")
+                if who != "admin":
+                    refused = await client.call_tool(tool, {}, raise_on_error=False)
+                    assert refused.structured_content["error"]["code"] == "not_found"
+
+
 async def test_the_same_writes_are_refused_to_a_viewer_over_rest(gateway):
     body = {"fields": {"Name": "x"}}
     for method, path in (("POST", PRODUCTS), ("PATCH", f"{PRODUCTS}/recProduct0000001")):

@@ -140,8 +140,8 @@ def _is_admin() -> bool:
 
 
 def _may_use(role: Role, tool: Tool) -> bool:
-    server, _ = _split(tool.name)
-    return server is not None and permits(role, server, read_only=is_read_only(tool))
+    server, name = _split(tool.name)
+    return server is not None and permits(role, server, name, read_only=is_read_only(tool))
 
 
 def _split(name: str) -> tuple[ServerName | None, str]:

@@ -41,8 +41,25 @@ RULES: dict[ServerName, Rule] = {
 }
 
 
-def permits(role: Role, server: ServerName, *, read_only: bool) -> bool:
+ADMIN_TOOLS: dict[ServerName, frozenset[str]] = {
+    "airtable": frozenset(
+        {
+            # The shape of a base is everybody's.
+            *("create_base", "create_table", "create_field", "update_schema"),
+            # Who makes one hears of every change, with a secret that signs it.
+            *("list_webhooks", "list_webhook_payloads", "create_webhook", "change_webhook"),
+            # People, their rights and tokens; a CSV replaces a whole table.
+            *("check_access", "read_admin", "change_admin", "sync_csv"),
+        }
+    )
+}
+"""Tools that need more than the rule of their server."""
+
+
+def permits(role: Role, server: ServerName, tool: str, *, read_only: bool) -> bool:
     """Whether `role` may call a tool of `server`."""
+    if tool in ADMIN_TOOLS.get(server, ()) and not role.at_least(Role.ADMIN):
+        return False
     rule = RULES.get(server)
     return rule is not None and role.at_least(rule.read if read_only else rule.write)
 
@@ -53,7 +70,7 @@ def check_role(role: Role, server: ServerName, tool: str, *, read_only: bool) ->
     Raises:
         ToolForbidden: the role may not call the tool.
     """
-    if not permits(role, server, read_only=read_only):
+    if not permits(role, server, tool, read_only=read_only):
         raise ToolForbidden(
             f"Your role {role.value!r} may not use {server}.{tool}.", hint="Ask an administrator of your workspace."
         )

@@ -1,15 +1,11 @@
-"""Files of this machine that tools may touch: those of one folder that the settings name, and no others.
+"""Files of this machine that tools may read: those of one folder that the settings name, and no others.
 
-Names come from a model or from Airtable, so they are data: a path that leads out of the folder, also by a link, is
-refused, and nothing that exists is overwritten.
+A path comes from a model, so it is data: one that leads out of the folder, also by a link, is refused.
 """
 
 from pathlib import Path
 
 from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound, TooLarge
-
-NAME_CHARACTERS_MAX = 120
-NUMBERED_MAX = 1_000
 
 
 def read_file(folder: Path | None, name: str, *, bytes_max: int) -> tuple[str, bytes]:
@@ -30,27 +26,6 @@ def read_file(folder: Path | None, name: str, *, bytes_max: int) -> tuple[str, b
     except (OSError, ValueError) as exc:
         problem = FieldProblem(field="path", message="cannot be read")
         raise NotFound("There is no such file.", errors=[problem]) from exc
-
-
-def save_file(folder: Path | None, name: str, content: bytes) -> Path:
-    """Write a new file into `folder`; a name that is taken gets a number.
-
-    Raises:
-        InvalidInput: no folder is set, or it cannot be written to.
-    """
-    safe = "".join(character if character.isalnum() or character in " ._-" else "_" for character in name)
-    target = _inside(folder, safe.strip(" .")[-NAME_CHARACTERS_MAX:] or "file")
-    for number in range(1, NUMBERED_MAX):
-        candidate = target if number == 1 else target.with_name(f"{target.stem} {number}{target.suffix}")
-        try:
-            with candidate.open("xb") as file:
-                file.write(content)
-        except FileExistsError:
-            continue
-        except OSError as exc:
-            raise InvalidInput("The folder of AIRTABLE_FILES_DIR cannot be written to.") from exc
-        return candidate
-    raise InvalidInput(f"The folder of AIRTABLE_FILES_DIR has {NUMBERED_MAX} files of this name.")
 
 
 def _inside(folder: Path | None, name: str) -> Path:

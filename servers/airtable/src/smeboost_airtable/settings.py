@@ -135,7 +135,7 @@ class AirtableSettings(Settings):
     files_dir: Path | None = Field(
         None,
         validation_alias="AIRTABLE_FILES_DIR",
-        description="the one folder of this machine from which files may be uploaded and into which they are saved",
+        description="the one folder of this machine from which files may be uploaded",
     )
 
     @property

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastmcp import FastMCP
 from fastmcp.tools.base import ToolResult
-from mcp.types import ContentBlock, ImageContent, TextContent
+from mcp.types import BlobResourceContents, ContentBlock, EmbeddedResource, ImageContent, TextContent
 from pydantic import Field
 from smeboost_shared.errors import FieldProblem, InvalidInput
 from smeboost_shared.toolkit import CREATE, READ
@@ -16,13 +16,11 @@ from smeboost_shared.toolkit import CREATE, READ
 from smeboost_airtable.arguments import BaseId, RecordId, TableId
 from smeboost_airtable.calls import attachments
 from smeboost_airtable.client import AirtableClient
-from smeboost_airtable.files import read_file, save_file
+from smeboost_airtable.files import read_file
 from smeboost_airtable.models import Attachment, AttachmentList, RecordPlace
 
-FILE_BYTES_MAX = 50 * 1024 * 1024
-"""Largest file that is read back."""
-IMAGE_BYTES_MAX = 3 * 1024 * 1024
-"""Largest picture that is shown to a model; beyond this a host refuses it."""
+FILE_BYTES_MAX = 5 * 1024 * 1024
+"""Largest file that is read back: it goes into an answer, and hosts refuse larger ones."""
 TEXT_CHARACTERS_MAX = 50_000
 BINARY = "application/octet-stream"
 _TEXT_TYPES = ("application/json", "application/xml", "application/csv", "application/x-ndjson")
@@ -60,17 +58,13 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
         record_id: RecordId,
         field: FieldKey,
         attachment: Annotated[str | None, Field(description="att... or file name; default the first")] = None,
-        save: Annotated[bool, Field(description="Save it into the folder AIRTABLE_FILES_DIR")] = False,
     ) -> ToolResult:
-        """Read a file from a cell: text as text, a picture as a picture; anything else can be saved."""
+        """Read a file from a cell: text as text, a picture as a picture, anything else as a resource."""
         found = await attachments.find(
             client, RecordPlace(base_id, table_id, record_id), field=field, attachment=attachment
         )
         data = await client.download(found.url, bytes_max=FILE_BYTES_MAX)
         about = found.model_dump(mode="json", exclude={"url"})
-        if save:
-            about["path"] = str(save_file(client.settings.files_dir, found.filename, data))
-            return ToolResult(structured_content=about)
         return ToolResult(content=[_shown(found, data)], structured_content=about)
 
 
@@ -96,10 +90,13 @@ def _file(
 
 def _shown(found: Attachment, data: bytes) -> ContentBlock:
     kind = found.type or mimetypes.guess_type(found.filename)[0] or BINARY
-    if kind.startswith("image/") and len(data) <= IMAGE_BYTES_MAX:
+    if kind.startswith("image/"):
         return ImageContent(type="image", data=base64.b64encode(data).decode(), mime_type=kind)
     if kind.startswith("text/") or kind in _TEXT_TYPES:
         text = data.decode("utf-8", "replace")
         cut = f"\n[cut: {len(text)} characters in all]" if len(text) > TEXT_CHARACTERS_MAX else ""
         return TextContent(type="text", text=text[:TEXT_CHARACTERS_MAX] + cut)
-    return TextContent(type="text", text=f"{kind} of {len(data)} bytes cannot be shown here; set save to keep it.")
+    blob = BlobResourceContents(
+        uri=f"airtable://attachments/{found.id}", mime_type=kind, blob=base64.b64encode(data).decode()
+    )
+    return EmbeddedResource(type="resource", resource=blob)
