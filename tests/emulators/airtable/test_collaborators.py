@@ -207,6 +207,21 @@ def test_a_base_is_made_moved_and_deleted(office: Api) -> None:
         base.table("Two").all()
 
 
+def test_a_base_that_is_deleted_while_a_write_to_it_is_read_is_not_there(
+    enterprise: AirtableEmulator, plain_http
+) -> None:
+    send, send_meanwhile = plain_http(enterprise), plain_http(enterprise)
+    enterprise.emulator.knobs.attachment_fetch = "async"
+
+    def body() -> Iterator[bytes]:
+        yield b'{"fields":'
+        assert send_meanwhile("DELETE", f"/v0/meta/bases/{BASE}").status_code == 200
+        yield b" {}}"
+
+    answer = send("POST", "Products", content=body(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (403, "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND")
+
+
 def test_a_workspace_is_made_and_deleted_with_its_bases(office: Api, enterprise: AirtableEmulator, plain_http) -> None:
     made = plain_http(enterprise)("POST", "/v0/meta/workspaces", json={"name": "Lab"}).json()["id"]
     assert office.workspace(made).name == "Lab"

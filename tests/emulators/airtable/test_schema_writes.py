@@ -159,6 +159,17 @@ def seed_with_formulas() -> dict[str, Any]:
     return seed
 
 
+def test_a_view_goes_on_filtering_by_a_field_that_is_renamed(airtable_emulator: StartAirtable, plain_http) -> None:
+    seed: Any = small_seed()
+    views = seed["bases"][0]["tables"][0].setdefault("views", [])
+    views.append({"name": "In stock", "type": "grid", "filterByFormula": "{Stock} > 0"})
+    send = plain_http(airtable_emulator(seed=seed))
+    before = send("GET", "Products?view=In stock").json()["records"]
+    assert send("PATCH", f"{TABLES}/{PRODUCTS}/fields/fldProductStock01", json={"name": "On shelf"}).status_code == 200
+    after = send("GET", "Products?view=In stock").json()["records"]
+    assert [record["id"] for record in after] == [record["id"] for record in before] != []
+
+
 def test_the_formula_of_a_formula_field_changes_and_so_does_all_that_is_computed_from_it(
     tmp_path: Path, airtable_emulator: StartAirtable, plain_http
 ) -> None:

@@ -7,6 +7,7 @@ seed may have hundreds of thousands of them.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +22,9 @@ from smeboost_emulators.airtable.shapes import list_of, object_of
 from smeboost_emulators.airtable.state.blueprint import build_base, checked_id
 from smeboost_emulators.airtable.state.cells import COLUMN_TYPES, Cell
 from smeboost_emulators.airtable.state.definitions import RecordDefinition, Seed, SeedBase
+from smeboost_emulators.airtable.state.formulas import read_formula
 from smeboost_emulators.airtable.state.links import TUPLE_LINKS_MAX, LinkEnd, packed
-from smeboost_emulators.airtable.state.schema import Base, Field, State, Table
+from smeboost_emulators.airtable.state.schema import Base, Field, State, Table, View
 from smeboost_emulators.airtable.tokens import checked_owner
 
 MEMO_ENTRIES_MAX = 65_536
@@ -203,9 +205,7 @@ def _finish(table: Table) -> None:
         if field.type == "autoNumber":
             _number(table, field)
     _name_people(table)
-    for view in table.views:
-        if view.formula is not None:
-            _check_formula(table, view.name, view.formula)
+    table.views = [_with_ids(table, view) for view in table.views]
 
 
 def _name_people(table: Table) -> None:
@@ -216,11 +216,15 @@ def _name_people(table: Table) -> None:
         people[:] = [somebody if person is None else person for person in people]
 
 
-def _check_formula(table: Table, view_name: str, formula: str) -> None:
+def _with_ids(table: Table, view: View) -> View:
+    """The view with ids in its formula, which so outlives a renaming of fields."""
+    if view.formula is None:
+        return view
     try:
-        predicate(formula, table)
+        predicate(view.formula, table)
     except ApiError as exc:
-        raise SeedError(f"table {table.name!r}, view {view_name!r}: {exc.body['error']}") from None
+        raise SeedError(f"table {table.name!r}, view {view.name!r}: {exc.body['error']}") from None
+    return replace(view, formula=read_formula(table, view.formula).text)
 
 
 def _pack(end: LinkEnd) -> None:

@@ -67,16 +67,20 @@ class Call:
 
     def commit(self, changes: list[Change], source: str = "publicApi") -> None:
         """Make the changes of this request to its base, in the name of who asks."""
-        self._check_still_there()
+        self.check_still_there()
         self.emulator.commit(self.own_base().id, changes, Actor(self.identity.user, source))
 
     def record(self, changes: Sequence[Change]) -> None:
         """Make changes that are no transaction of the base: to who may reach it."""
-        self._check_still_there()
+        self.check_still_there()
         self.emulator.record(changes)
 
-    def _check_still_there(self) -> None:
-        """While the body was read the base may have been deleted, or the emulator reset."""
+    def check_still_there(self) -> None:
+        """While the body was read the base may have been deleted, or the emulator reset.
+
+        Raises:
+            ApiError: it is so.
+        """
         base = self.own_base()
         if self.emulator.state.bases.get(base.id) is not base:
             raise model_not_found()

@@ -47,6 +47,7 @@ _HEADERS = {
 
 async def commit_with_files(call: Call, changes: list[Change]) -> dict[str, Any]:
     """Commit a write of records; the answer is what its response says beside the records, `{"details"}` or nothing."""
+    call.check_still_there()
     arrivals = call.emulator.arrivals
     incoming = arrivals.prepare(changes, call.user_id)
     call.commit(changes)
