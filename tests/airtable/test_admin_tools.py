@@ -45,6 +45,18 @@ async def test_a_base_is_read_with_its_collaborators(ask) -> None:
     assert "individualCollaborators" in with_people["answer"]
 
 
+async def test_an_operation_about_a_base_counts_as_a_request_to_it(ask) -> None:
+    await ask("read_admin", operation="get_base", ids={"base_id": BASE})
+    await ask("change_admin", operation="delete_view", ids={"base_id": BASE, "view_id": "viwNobody00000000"})
+    assert (await ask("check_access"))["usage"]["calls_by_base"] == {BASE: 2}
+
+
+async def test_an_operation_about_a_base_that_is_not_there_names_the_base(ask) -> None:
+    error = (await ask("read_admin", operation="get_base", ids={"base_id": "appSmallShop00002"}))["error"]
+    assert error["code"] == "not_found"
+    assert BASE in error["hint"]
+
+
 async def test_a_base_whose_month_was_spent_is_asked_again_when_somebody_says_so(airtable_emulator, connect) -> None:
     airtable = airtable_emulator(seed=small_seed(), billing_calls_left=0)
     records = {"base_id": BASE, "table_id": "Products"}
@@ -117,3 +129,7 @@ def test_a_csv_that_airtable_would_not_take_is_refused_before(text: str, said: s
 
 def test_a_csv_with_quoted_lines_counts_its_rows() -> None:
     assert check_csv('name,note\nAda,"two\nlines"\n"Bob, jr",x\n') == 2
+
+
+def test_a_csv_has_only_the_lines_that_csv_knows_and_empty_ones_are_no_rows() -> None:
+    assert check_csv("name,note\nAda,one\u2028two\x0bthree\x85four\n\nBob,x\r\n\r\n") == 2

@@ -55,6 +55,7 @@ async def test_a_webhook_tells_what_changed_and_ends(ask) -> None:
         ("change_webhook", {"webhook_id": "ach00000000000000", "action": "stop"}, "invalid_input", "action"),
         ("list_webhook_payloads", {"webhook_id": "ach00000000000000", "cursor": 0}, "invalid_input", "cursor"),
         ("create_webhook", {"data_types": []}, "invalid_input", "data_types"),
+        ("create_webhook", {"data_types": ["tableData"], "url": "https://["}, "invalid_input", "url"),
         ("create_webhook", {"data_types": ["tables"]}, "invalid_input", "data_types.0"),
         ("create_webhook", {"data_types": ["tableData"], "filters": {"changeType": 1}}, "invalid_input", "filters"),
         ("create_webhook", {"data_types": ["tableData"], "scope": "tblNobody00000000"}, "invalid_input", "filters"),

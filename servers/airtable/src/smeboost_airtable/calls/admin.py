@@ -46,7 +46,8 @@ async def run(
         writes=writes,
         root="scim/v2" if operation.is_scim else "v0",
     )
-    asked = Operation(request=request, scope=operation.scope, places=Named({}, "body" if body else "query"))
+    places = Named({}, "body" if body else "query")
+    asked = Operation(request=request, scope=operation.scope, base_id=ids.get("base_id", ""), places=places)
     try:
         return (await client.ask(asked, Anything)).root
     except NotFound as exc:

@@ -1,6 +1,7 @@
 """Pushing a CSV file into a synced table: https://airtable.com/developers/web/api/post-sync-api-endpoint."""
 
 import csv
+import io
 
 from smeboost_shared.errors import FieldProblem, InvalidInput
 
@@ -42,7 +43,7 @@ def check_csv(text: str) -> int:
     if size > BYTES_MAX:
         raise _invalid(f"has {size} bytes; Airtable takes {BYTES_MAX}. Push it in parts, each with the header.")
     try:
-        rows = list(csv.reader(text.splitlines(keepends=True), strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as exc:
         raise _invalid(f"cannot be read: {exc}") from exc
     header = rows[0] if rows else []
@@ -53,7 +54,7 @@ def check_csv(text: str) -> int:
     uneven = next((number for number, row in enumerate(rows, start=1) if row and len(row) != len(header)), None)
     if uneven is not None:
         raise _invalid(f"row {uneven} has {len(rows[uneven - 1])} values for {len(header)} columns")
-    return len(rows) - 1
+    return sum(1 for row in rows[1:] if row)
 
 
 def _invalid(message: str) -> InvalidInput:

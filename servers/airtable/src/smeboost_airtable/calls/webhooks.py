@@ -33,7 +33,7 @@ async def create_webhook(
     Raises:
         InvalidInput: the URL is no web address, or Airtable refused the specification.
     """
-    if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+    if url is not None and not _is_web_address(url):
         problem = FieldProblem(field="url", message="must be an https address such as https://example.com/airtable")
         raise InvalidInput("The webhook's address is not valid.", errors=[problem])
     body: dict[str, object] = {"specification": {"options": options}}
@@ -67,6 +67,14 @@ async def list_payloads(
     params: dict[str, str | list[str]] = {"cursor": str(cursor), "limit": str(limit)}
     request = Request(method="GET", path=(*_path(base_id, webhook_id), "payloads"), params=params)
     return await client.ask(await _operation(client, base_id, request, "webhook_id"), PayloadsAnswer)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _path(base_id: str, *webhook_id: str) -> tuple[str, ...]:
