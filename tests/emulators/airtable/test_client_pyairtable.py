@@ -6,8 +6,6 @@ from typing import Any, cast
 import pytest
 import requests
 from pyairtable import Api
-from pyairtable.orm import Model
-from pyairtable.orm import fields as orm
 from smeboost_emulators.testing.airtable import AirtableEmulator
 
 BASE, PRODUCTS, ORDERS = "appSmallShop00001", "tblProducts000001", "tblOrders00000001"
@@ -188,36 +186,3 @@ def test_a_request_with_too_long_a_url_is_sent_as_post_and_pages(api: Api) -> No
     fields = ["Name", "Kind"] * 1_500
     pages = list(table.iterate(fields=fields, page_size=2, sort=["Name"]))
     assert [names(page) for page in pages] == [["Apple", "Gift card"], ["Hammer", "Saw"], ["Yo-yo"]]
-
-
-def test_the_orm_reads_records_and_their_links(api: Api) -> None:
-    class Product(Model):
-        name = orm.TextField("Name")
-        price = orm.CurrencyField("Price")
-        since = orm.DateField("Since")
-        online = orm.CheckboxField("Online")
-
-        class Meta:
-            api_key = api.api_key
-            base_id = BASE
-            table_name = PRODUCTS
-
-    class Order(Model):
-        number = orm.TextField("Number")
-        products = orm.LinkField("Products", Product)
-        placed = orm.DatetimeField("Placed")
-        seller = orm.CollaboratorField("Seller")
-
-        class Meta:
-            api_key = api.api_key
-            base_id = BASE
-            table_name = ORDERS
-
-    # The ORM has no setting for the endpoint; its client is a cached property that is filled here beforehand.
-    vars(Product.meta)["api"] = vars(Order.meta)["api"] = api
-    order: Any = Order.from_id("recOrder000000001")
-    assert [product.name for product in order.products] == ["Hammer", "Yo-yo"]
-    assert order.placed.isoformat() == "2024-05-01T09:30:00+00:00"
-    assert order.seller["email"] == "ada@example.com"
-    saw: Any = Product.from_id("recProduct0000002")
-    assert saw.since.isoformat() == "2024-02-29"

@@ -153,6 +153,8 @@ def test_the_orm_keeps_records_links_and_computed_fields_in_step(api: Api) -> No
         stock = orm.IntegerField("Stock")
         kind = orm.SelectField("Kind")
         tags = orm.MultipleSelectField("Tags")
+        since = orm.DateField("Since")
+        online = orm.CheckboxField("Online")
         value = orm.NumberField("Value", readonly=True)
         sold = orm.CountField("Times sold")
         maker = orm.CreatedByField("Maker")
@@ -165,6 +167,8 @@ def test_the_orm_keeps_records_links_and_computed_fields_in_step(api: Api) -> No
     class Order(Model):
         number = orm.TextField("Number")
         products = orm.LinkField("Products", Product)
+        placed = orm.DatetimeField("Placed")
+        seller = orm.CollaboratorField("Seller")
         total = orm.NumberField("Sum", readonly=True)
         prices = orm.LookupField[float]("Prices")
         serial = orm.AutoNumberField("Serial")
@@ -202,3 +206,9 @@ def test_the_orm_keeps_records_links_and_computed_fields_in_step(api: Api) -> No
     loaded: Any = Order.from_ids(["recOrder000000002", "recOrder000000001"])
     assert [item.number for item in loaded] == ["A-2", "A-1"]
     assert loaded[0].packing.total_seconds() == 600
+    assert loaded[1].placed.isoformat() == "2024-05-01T09:30:00+00:00"
+    assert (loaded[1].seller["email"], [product.online for product in loaded[1].products]) == (
+        "ada@example.com",
+        [True, False],
+    )
+    assert saw.since.isoformat() == "2024-02-29"

@@ -16,6 +16,7 @@ from smeboost_emulators.airtable.state.cells import Cell
 from smeboost_emulators.airtable.state.formulas import connect_button, connect_formula, connect_rollup, read_formula
 from smeboost_emulators.airtable.state.links import LinkEnd
 from smeboost_emulators.airtable.state.operands import operand
+from smeboost_emulators.airtable.state.results import ISO_TIME
 from smeboost_emulators.airtable.state.schema import Base, Field, Table, Watch
 
 
@@ -76,7 +77,7 @@ def _connect(table: Table, field: Field) -> None:
     match field.type:
         case "createdTime":
             field.read = table.created.__getitem__
-            field.options = {"result": {"type": "dateTime", "options": _TIME}} | (field.options or {})
+            field.options = {"result": {"type": "dateTime", "options": ISO_TIME}} | (field.options or {})
         case "count":
             field.read = _counter(table, field)
         case "multipleLookupValues":
@@ -97,13 +98,6 @@ def _connect(table: Table, field: Field) -> None:
             pass
 
 
-_TIME = {
-    "timeZone": "utc",
-    "dateFormat": {"name": "iso", "format": "YYYY-MM-DD"},
-    "timeFormat": {"name": "24hour", "format": "HH:mm"},
-}
-
-
 def _watch(table: Table, field: Field) -> Watch:
     """`referencedFieldIds` are the fields whose changes count; none means all of them."""
     named = texts_of((field.options or {}).get("referencedFieldIds") or [])
@@ -112,7 +106,7 @@ def _watch(table: Table, field: Field) -> Watch:
         raise SeedError(f"table {table.name!r}, field {field.name!r}: referencedFieldIds has no field {unknown[0]!r}")
     watched = [table.fields_by_key[key].id for key in named]
     if field.type == "lastModifiedTime":
-        result = {"result": {"type": "dateTime", "options": _TIME}} | (field.options or {})
+        result = {"result": {"type": "dateTime", "options": ISO_TIME}} | (field.options or {})
         field.options = result | {"isValid": True, "referencedFieldIds": watched}
     return table.watch(watched)
 

@@ -20,7 +20,7 @@ ERROR: dict[str, Any] = {"error": "#ERROR!"}
 PRECISION_MAX = 8
 _FRACTIONS = frozenset({"AVERAGE", "SQRT", "EXP", "LOG", "POWER", "VALUE"})
 """Functions whose results have a fraction when their arguments have none."""
-_ISO_TIME: dict[str, Any] = {
+ISO_TIME: dict[str, Any] = {
     "timeZone": "utc",
     "dateFormat": {"name": "iso", "format": "YYYY-MM-DD"},
     "timeFormat": {"name": "24hour", "format": "HH:mm"},
@@ -61,7 +61,7 @@ def described_result(kind: Kind, tree: Node, fields: list[Field]) -> dict[str, A
     if kind in (Kind.NUMBER, Kind.BOOLEAN):
         places = 0 if kind is Kind.BOOLEAN else max([_fraction(tree), *(map(_precision, fields))])
         return {"type": "number", "options": {"precision": min(places, PRECISION_MAX)}}
-    return {"type": "dateTime", "options": _ISO_TIME} if kind is Kind.MOMENT else {"type": "singleLineText"}
+    return {"type": "dateTime", "options": ISO_TIME} if kind is Kind.MOMENT else {"type": "singleLineText"}
 
 
 def result_of(field: Field) -> dict[str, Any]:
