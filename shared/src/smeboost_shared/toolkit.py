@@ -31,6 +31,8 @@ UPDATE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent
 DELETE = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
 """Removes something."""
 
+WRITES = "writes"
+"""The tag of a prompt for a job that changes something."""
 NAME_CHARACTERS_MAX = 100
 
 log = get_logger("tools")
@@ -76,10 +78,13 @@ def _no_header_parameters(_tool_name: str) -> None:
 
 
 async def keep_read_only_tools(mcp: FastMCP) -> None:
-    """Remove every tool that is not annotated read-only."""
+    """Remove every tool that is not annotated read-only, and the prompts for jobs that write."""
     for tool in await mcp.list_tools(run_middleware=False):
         if not is_read_only(tool):
             mcp.local_provider.remove_tool(tool.name)
+    for prompt in await mcp.list_prompts(run_middleware=False):
+        if WRITES in prompt.tags:
+            mcp.local_provider.remove_prompt(prompt.name)
 
 
 def is_read_only(tool: Tool) -> bool:

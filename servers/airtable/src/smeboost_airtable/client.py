@@ -126,6 +126,15 @@ class AirtableClient:
         await self.check_base(base_id)
         return await self._memory.tables(base_id, not_older_than_seconds=0)
 
+    async def known_bases(self) -> list[Base]:
+        """All bases of the token, perhaps from memory."""
+        return await self._memory.bases()
+
+    async def known_tables(self, base_id: str) -> list[Table]:
+        """The schema of a base, perhaps from memory."""
+        await self.check_base(base_id)
+        return await self._memory.tables(base_id)
+
     async def find_table(self, base_id: str, table_id: str) -> Table:
         """A table's schema, perhaps from memory.
 
