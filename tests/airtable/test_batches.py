@@ -107,7 +107,9 @@ async def test_missing_permission_is_asked_about_once(wire, connect, call):
     async with connect(airtable.url) as client:
         refused = await call(client, "create_records", records=numbered(100))
     assert refused["error"]["code"] == "not_permitted"
-    assert len(airtable.seen) == 1
+    assert [seen.method for seen in airtable.seen] == ["POST", "GET"], (
+        "the write, and a look at the bases to explain it"
+    )
 
 
 async def test_first_request_without_an_answer_says_which_items_it_concerns(wire, connect, call):

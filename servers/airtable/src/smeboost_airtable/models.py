@@ -41,6 +41,7 @@ def _is_none(value: object) -> bool:
 
 # What is absent rather than null when there is none, so its schema need not speak of null.
 MaybeText = Annotated[str | None, Field(exclude_if=_is_none), WithJsonSchema({"type": "string"})]
+MaybeNumber = Annotated[int | None, Field(exclude_if=_is_none), WithJsonSchema({"type": "integer"})]
 MaybeObject = Annotated[dict[str, JsonValue] | None, Field(exclude_if=_is_none), WithJsonSchema({"type": "object"})]
 
 
@@ -106,7 +107,7 @@ class Record(Answer):
 class ListedRecord(Record):
     """A record of a list; `comment_count` is there when it was asked for."""
 
-    comment_count: int | None = Field(None, validation_alias="commentCount", exclude_if=_is_none)
+    comment_count: MaybeNumber = Field(None, validation_alias="commentCount")
 
 
 class Deleted(Answer):
@@ -139,7 +140,7 @@ class Attachment(Answer):
     id: str
     filename: str
     url: str
-    size: int | None = Field(None, exclude_if=_is_none)
+    size: MaybeNumber = None
     type: MaybeText = None
 
 
@@ -387,7 +388,9 @@ class Made(BaseModel):
     type: MaybeText = None
     description: MaybeText = None
     options: MaybeObject = None
-    fields: dict[str, str] | None = Field(default=None, exclude_if=_is_none)
+    fields: Annotated[dict[str, str] | None, WithJsonSchema({"type": "object"})] = Field(
+        default=None, exclude_if=_is_none
+    )
 
 
 class CommentPage(BaseModel):

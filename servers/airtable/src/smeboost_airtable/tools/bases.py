@@ -13,7 +13,7 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
 
     @mcp.tool(annotations=READ, title="List bases")
     async def list_bases() -> BaseList:
-        """List the Airtable bases that the token may use, with their ids."""
+        """List the bases that the token may use."""
         return BaseList(bases=await client.list_bases())
 
     @mcp.tool(annotations=READ, title="List tables")

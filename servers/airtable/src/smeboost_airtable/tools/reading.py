@@ -31,7 +31,7 @@ FILTER = (
 Filter = Annotated[dict[str, JsonValue], Field(description=FILTER)]
 Formula = Annotated[str, Field(max_length=FORMULA_CHARACTERS_MAX)]
 Search = Annotated[str, Field(max_length=SEARCH_CHARACTERS_MAX, description="Text in any field")]
-Format = Annotated[Literal["json", "string"], Field(description="string: cells as people see them")]
+Format = Annotated[Literal["json", "string"], Field(description="string: as people see them")]
 TimeZone = Annotated[str, Field(max_length=100)]
 Locale = Annotated[str, Field(max_length=20)]
 ById = Annotated[bool, Field(description="Key fields by id")]
@@ -60,10 +60,10 @@ def _offer_list(mcp: FastMCP, client: AirtableClient) -> None:
         fields: Annotated[
             list[str] | None, Field(max_length=FIELDS_MAX, description="Only these (names or ids)")
         ] = None,
-        view: Annotated[str | None, Field(description="Only this view's records, in its order")] = None,
+        view: Annotated[str | None, Field(description="Its records, in its order")] = None,
         page_size: Annotated[int, Field(ge=1, le=PAGE_RECORDS_MAX)] = PAGE_RECORDS_MAX,
         cursor: Annotated[str | None, Field(description="of the last answer, other arguments unchanged")] = None,
-        compact: Annotated[bool, Field(description="rows under columns: half the size")] = False,
+        compact: Annotated[bool, Field(description="Rows under columns")] = False,
         cell_characters_max: Annotated[int | None, Field(ge=1, description="Shorten longer texts")] = None,
         size_max: Annotated[int, Field(ge=1, le=SIZE_MAX, description="Bytes of records")] = SIZE_DEFAULT,
         comment_counts: bool = False,

@@ -88,7 +88,7 @@ def _offer_upsert(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         records: NewRecords,
         merge_on: Annotated[
             list[str],
-            Field(min_length=1, max_length=MERGE_FIELDS_MAX, description="Fields whose values identify a record"),
+            Field(min_length=1, max_length=MERGE_FIELDS_MAX, description="Fields that identify a record"),
         ],
         ctx: Context,
         typecast: Typecast = False,
