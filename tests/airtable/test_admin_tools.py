@@ -118,6 +118,7 @@ def test_reading_and_changing_share_no_name_and_name_their_ids() -> None:
         ("a\n" + "1\n" * 10_001, "10000 rows"),
         (",".join(f"c{number}" for number in range(501)), "500 columns"),
         ("a\n" + "x" * (2 * 1024 * 1024), "bytes"),
+        ("name\nhalf \ud800\n", "half a character"),
     ],
 )
 def test_a_csv_that_airtable_would_not_take_is_refused_before(text: str, said: str) -> None:

@@ -66,6 +66,8 @@ async def test_files_go_to_and_come_from_one_folder_only(call, tmp_path: Path) -
         ({"text": "a"}, ("invalid_input", "filename")),
         ({"content": "not base64!", "filename": "a"}, ("invalid_input", "content")),
         ({"path": "nowhere.txt"}, ("not_found", "path")),
+        ({"path": "half \ud800.txt"}, ("invalid_input", "path")),
+        ({"text": "half \ud800", "filename": "a.txt"}, ("invalid_input", "text")),
         ({"text": "a" * (5 * 1024 * 1024 + 1), "filename": "a.txt"}, ("too_large", "content")),
         ({"text": "a", "filename": "a.txt", "record_id": "rec1/../x"}, ("invalid_input", "record_id")),
         ({"text": "a", "filename": "a.txt", "record_id": "recNobody00000000"}, ("not_found", "record_id")),
@@ -78,7 +80,23 @@ async def test_what_cannot_be_uploaded_is_named(call, arguments, refusal) -> Non
     assert (error["code"], error["errors"][0]["field"]) == refusal
 
 
+async def test_half_a_character_in_an_address_is_the_caller_s_mistake(call) -> None:
+    error = (await call("upload_attachment", text="a", filename="a.txt", field="\ud800")).structured_content["error"]
+    assert error["code"] == "invalid_input"
+
+
 async def test_an_empty_cell_and_a_wrong_field_are_named(call) -> None:
     for arguments, place in (({}, "field"), ({"field": "Paper"}, "field"), ({"attachment": "x.pdf"}, "field")):
         error = (await call("read_attachment", **arguments)).structured_content["error"]
         assert (error["code"], error["errors"][0]["field"]) == ("not_found", place)
+
+
+@pytest.mark.parametrize("url", ["http://[", "file:///etc/passwd", "javascript:alert(1)"])
+async def test_a_file_without_a_web_address_is_not_fetched(airtable_emulator, connect, url: str) -> None:
+    seed = small_seed()
+    orders = seed["bases"][0]["records"]["tblOrders00000001"]
+    orders[0]["fields"]["Papers"] = [{"id": "attHostile0000001", "url": url, "filename": "x.txt"}]
+    airtable = airtable_emulator(seed=seed)
+    async with connect(airtable.url, api_key=airtable.token) as client:
+        answer = await client.call_tool("read_attachment", ORDER | {"table_id": "Orders"}, raise_on_error=False)
+    assert answer.structured_content["error"]["code"] == "not_found"

@@ -34,7 +34,10 @@ def _inside(folder: Path | None, name: str) -> Path:
         problem = FieldProblem(field="path", message="files of this machine are closed to tools")
         raise InvalidInput("No folder is open to this server.", hint=hint, errors=[problem])
     root = folder.resolve()
-    path = (root / name).resolve() if "\0" not in name else root
+    try:
+        path = (root / name).resolve()
+    except (OSError, ValueError):  # a NUL, half a character, a circle of links
+        path = root
     if path == root or not path.is_relative_to(root):
         raise InvalidInput(
             "The path leads out of the folder.", errors=[FieldProblem(field="path", message="is outside")]

@@ -113,7 +113,7 @@ class Transport:
             NotFound: the link is not a web address, or has expired.
             RateLimited, VendorUnavailable, VendorTimeout: see `send`.
         """
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not _is_web_address(url):
             raise NotFound("The file has no web address.")
         if not self._slots.acquire(blocking=False):
             raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
@@ -130,7 +130,10 @@ class Transport:
             # Such a segment would be taken as a step to another thing, which a delete would then be about.
             raise InvalidInput("A part of the address is empty or made of dots.")
         host = self._settings.content_host if request.to_content_host else self._settings.endpoint_url
-        return "/".join((host, request.root, *(quote(segment, safe="") for segment in request.path)))
+        try:
+            return "/".join((host, request.root, *(quote(segment, safe="") for segment in request.path)))
+        except UnicodeEncodeError:
+            raise InvalidInput("A part of the address has half a character (a lone surrogate).") from None
 
     def _opened(self) -> Api:
         if self._api is None:
@@ -148,6 +151,13 @@ def _send(api: Api, url: str, request: Request) -> object:
         return cast(object, api.request(request.method, url, params=request.params, json=request.body))
     except (requests.RequestException, HTTPError, ValueError, RecursionError) as exc:
         raise _translated(exc, request) from exc
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 def _download(url: str, bytes_max: int, settings: AirtableSettings) -> bytes:

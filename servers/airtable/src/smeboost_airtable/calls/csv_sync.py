@@ -39,7 +39,10 @@ def check_csv(text: str) -> int:
     Raises:
         InvalidInput: see `sync_csv`.
     """
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as exc:
+        raise _invalid(f"has half a character (a lone surrogate) at {exc.start}") from exc
     if size > BYTES_MAX:
         raise _invalid(f"has {size} bytes; Airtable takes {BYTES_MAX}. Push it in parts, each with the header.")
     try:

@@ -80,12 +80,20 @@ def _file(
     if filename is None:
         raise InvalidInput("The file has no name.", errors=[FieldProblem(field="filename", message="is needed")])
     if text is not None:
-        return filename, text.encode()
+        return filename, _encoded(text)
     try:
         return filename, base64.b64decode("".join((content or "").split()), validate=True)
     except (binascii.Error, ValueError) as exc:
         problem = FieldProblem(field="content", message="is not base64; give plain text as text")
         raise InvalidInput("The content cannot be read.", errors=[problem]) from exc
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        problem = FieldProblem(field="text", message=f"has half a character (a lone surrogate) at {exc.start}")
+        raise InvalidInput("The text cannot be written as UTF-8.", errors=[problem]) from exc
 
 
 def _shown(found: Attachment, data: bytes) -> ContentBlock:
