@@ -11,7 +11,6 @@ from pyairtable.orm import fields as orm
 from smeboost_emulators.testing.airtable import AirtableEmulator, small_seed
 
 BASE, PRODUCTS, ORDERS = "appSmallShop00001", "tblProducts000001", "tblOrders00000001"
-IDS = ["recProduct0000001", "recProduct0000005"]
 ZONE = {"time_zone": "Europe/Berlin", "user_locale": "de"}
 
 
