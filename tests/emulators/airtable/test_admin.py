@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from pyairtable import Api
 from smeboost_emulators.airtable.knobs import KNOBS
 from smeboost_emulators.airtable.seed import load_seed
-from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, small_seed
+from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, running_emulator, small_seed
 
 BASE = "appSmallShop00001"
 HAMMER = "recProduct0000001"
@@ -21,9 +21,18 @@ WAIT_SECONDS = 5.0
 Ask = Callable[..., httpx.Response]
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[AirtableEmulator]:
+    with running_emulator(seed=small_seed()) as emulator:
+        yield emulator
+
+
 @pytest.fixture
-def busy(airtable_emulator: StartAirtable) -> AirtableEmulator:
-    return airtable_emulator(seed=small_seed())
+def busy(running: AirtableEmulator) -> AirtableEmulator:
+    """One emulator for the module, as it was at its start."""
+    running.emulator.drop_checkpoint()
+    running.emulator.reset()
+    return running
 
 
 @pytest.fixture
@@ -270,8 +279,9 @@ def test_a_reset_is_kept_in_the_data_directory(
 def test_a_seed_that_is_gone_is_named_and_nothing_is_changed(
     busy: AirtableEmulator, admin: Ask, send: Ask, tmp_path: Path
 ) -> None:
-    busy.emulator.seed = (tmp_path / "gone.json").read_bytes
+    seed, busy.emulator.seed = busy.emulator.seed, (tmp_path / "gone.json").read_bytes
     refused = admin("POST", "reset")
+    busy.emulator.seed = seed
     assert (refused.status_code, refused.json()["error"]["type"]) == (409, "SEED_NOT_USABLE")
     assert "gone.json" in refused.json()["error"]["message"]
     assert len(names(send("GET", "Products"))) == 5

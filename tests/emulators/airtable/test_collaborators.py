@@ -42,16 +42,17 @@ def seed_with_access() -> dict[str, Any]:
     return seed | {"workspaces": [home, {"id": "wspOther000000001", "name": "Other"}]}
 
 
-@pytest.fixture
-def enterprise(airtable_emulator: StartAirtable) -> AirtableEmulator:
-    return airtable_emulator(seed=seed_with_access(), plan="enterprise")
-
-
 @pytest.fixture(scope="module")
-def refusing() -> Iterator[AirtableEmulator]:
-    """One emulator for all requests that are refused, and so change nothing."""
+def running() -> Iterator[AirtableEmulator]:
     with running_emulator(seed=seed_with_access(), plan="enterprise") as emulator:
         yield emulator
+
+
+@pytest.fixture
+def enterprise(running: AirtableEmulator) -> AirtableEmulator:
+    """One emulator for the module, as it was at its start."""
+    running.emulator.reset()
+    return running
 
 
 @pytest.fixture
@@ -307,9 +308,9 @@ REFUSED: list[tuple[str, str, Any, int, str]] = [
 
 @pytest.mark.parametrize(("method", "path", "body", "status", "kind"), REFUSED)
 def test_what_cannot_be_is_refused(
-    *, refusing: AirtableEmulator, plain_http, method: str, path: str, body: Any, status: int, kind: str
+    *, enterprise: AirtableEmulator, plain_http, method: str, path: str, body: Any, status: int, kind: str
 ) -> None:
-    answer = plain_http(refusing)(method, path, json=body)
+    answer = plain_http(enterprise)(method, path, json=body)
     error = answer.json()["error"]
     assert (answer.status_code, error if isinstance(error, str) else error["type"]) == (status, kind)
 

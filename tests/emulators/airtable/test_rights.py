@@ -20,7 +20,8 @@ from starlette.routing import Route
 
 BASE = "appSmallShop00001"
 TABLES = f"/v0/meta/bases/{BASE}/tables"
-READ, WRITE, HIDDEN = "INVALID_PERMISSIONS", "INVALID_PERMISSIONS", "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"
+HIDDEN = "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"
+ADA = "usrAda00000000001"
 FIELD = {"name": "New", "type": "url"}
 
 Ask = Callable[..., httpx.Response]
@@ -108,14 +109,14 @@ def test_a_collaborator_has_the_higher_level_of_base_and_workspace(ask_as: Calla
     seed = small_seed()
     seed["bases"][0]["access"] = {
         "workspaceId": "wspShop0000000001",
-        "individualCollaborators": [{"userId": "usrAda00000000001", "permissionLevel": "read"}],
+        "individualCollaborators": [{"userId": ADA, "permissionLevel": "read"}],
     }
-    ask = ask_as(seed=seed, id="usrAda00000000001")
+    ask = ask_as(seed=seed, id=ADA)
     assert outcome(ask("POST", "Products", json={"fields": {}})) == (403, "INVALID_PERMISSIONS")
     assert ask("GET", f"/v0/meta/bases/{BASE}").json()["permissionLevel"] == "read"
-    owner = {"userId": "usrAda00000000001", "permissionLevel": "owner"}
+    owner = {"userId": ADA, "permissionLevel": "owner"}
     workspace = {"id": "wspShop0000000001", "name": "Shop", "individualCollaborators": [owner]}
-    ask = ask_as(seed=seed | {"workspaces": [workspace]}, id="usrAda00000000001")
+    ask = ask_as(seed=seed | {"workspaces": [workspace]}, id=ADA)
     assert ask("POST", "Products", json={"fields": {}}).status_code == 200
     assert ask("GET", f"/v0/meta/bases/{BASE}").json()["permissionLevel"] == "owner"
     assert ask("GET", "/v0/meta/bases").json()["bases"][0]["permissionLevel"] == "create"
@@ -132,13 +133,13 @@ def test_a_base_that_the_token_was_not_granted_is_as_if_it_were_not_there(ask_as
 @pytest.mark.parametrize(
     ("scopes", "oauth", "shown"),
     [
-        (None, False, {"id": "usrAda00000000001", "email": "ada@example.com"}),
-        (frozenset({"data.records:read"}), False, {"id": "usrAda00000000001"}),
+        (None, False, {"id": ADA, "email": "ada@example.com"}),
+        (frozenset({"data.records:read"}), False, {"id": ADA}),
         (
             frozenset({"user.email:read", "data.records:read"}),
             True,
             {
-                "id": "usrAda00000000001",
+                "id": ADA,
                 "email": "ada@example.com",
                 "scopes": ["data.records:read", "user.email:read"],
             },
@@ -148,7 +149,7 @@ def test_a_base_that_the_token_was_not_granted_is_as_if_it_were_not_there(ask_as
 def test_whoami_shows_the_address_by_scope_and_the_scopes_of_oauth_tokens(
     ask_as: Callable[..., Ask], scopes: frozenset[str] | None, oauth: bool, shown: dict[str, Any]
 ) -> None:
-    ask = ask_as(scopes=scopes, oauth=oauth, id="usrAda00000000001", email="ada@example.com", name="Ada")
+    ask = ask_as(scopes=scopes, oauth=oauth, id=ADA, email="ada@example.com", name="Ada")
     assert ask("GET", "/v0/meta/whoami").json() == shown
 
 
@@ -170,6 +171,17 @@ def test_what_a_token_s_owner_writes_bears_their_name(
     assert order["fields"]["Seller"]["name"] == "Eve"
     assert httpx.get(f"{emulator.url}/v0/meta/whoami", headers={"Authorization": "Bearer other"}).status_code == 401
     eve.session.close()
+
+
+def test_two_tokens_of_one_user_share_a_limit(airtable_emulator: StartAirtable) -> None:
+    owners = [TokenOwner(token, id=user_id) for token, user_id in (("a", ADA), ("b", ADA), ("c", None))]
+    emulator = airtable_emulator(seed=small_seed(), tokens=frozenset(), owners=tuple(owners), token_rate_limit=1)
+    emulator.emulator.clock.stop()
+
+    def status(token: str) -> int:
+        return httpx.get(f"{emulator.url}/v0/meta/whoami", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    assert [status(token) for token in ("a", "b", "c")] == [200, 429, 200]
 
 
 def test_tokens_of_the_seed_are_kept_with_the_state(tmp_path: Path, airtable_emulator: StartAirtable) -> None:

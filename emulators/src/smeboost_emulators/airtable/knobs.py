@@ -23,7 +23,7 @@ class Knobs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The settings that may change while the emulator runs; None turns a limit off."""
 
     rate_limit: Annotated[_Positive | None, Meta(description="requests a second to one base")] = 5
-    token_rate_limit: Annotated[_Positive | None, Meta(description="requests a second by one token")] = 50
+    token_rate_limit: Annotated[_Positive | None, Meta(description="requests a second by all tokens of one user")] = 50
     penalty_seconds: Annotated[_Seconds, Meta(description="lock-out after breaking a limit")] = 30.0
     retry_after: Annotated[bool, Meta(description="say in a 429 how long the lock-out lasts")] = True
     billing_calls_left: Annotated[

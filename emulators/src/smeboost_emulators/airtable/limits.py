@@ -1,4 +1,4 @@
-"""The vendor's request limits: 5 requests/s a base, 50 requests/s a token, and a lock-out after breaking one.
+"""The vendor's request limits: 5 requests/s a base, 50 requests/s by all tokens of a user, and a lock-out after that.
 
 https://airtable.com/developers/web/api/rate-limits: after a 429 a client has to wait 30 seconds. Requests during the
 lock-out are refused and do not make it longer. The vendor documents no Retry-After; `retry_after` sends one all the
@@ -20,7 +20,7 @@ WINDOW_SECONDS = 1.0
 SYNC_WINDOW_SECONDS, SYNCS_MAX = 300.0, 20
 """https://airtable.com/developers/web/api/post-sync-api-endpoint: 20 requests in 5 minutes to one base."""
 METERS_MAX = 10_000
-"""Bases and tokens that are counted at a time; the one unseen for longest goes first."""
+"""Bases and users that are counted at a time; the one unseen for longest goes first."""
 
 
 @dataclass(slots=True)
@@ -32,21 +32,21 @@ class Meter:
 
 
 class RateLimits:
-    """Counts requests by base and by token, and what is left of the month."""
+    """Counts requests by base and by user, and what is left of the month."""
 
     def __init__(self, knobs: Knobs, clock: Clock) -> None:
         self._knobs = knobs
         self._clock = clock
         self._meters: OrderedDict[str, Meter] = OrderedDict()
 
-    def check(self, token: str, base_id: str | None, *, billed: bool) -> None:
+    def check(self, user_id: str, base_id: str | None, *, billed: bool) -> None:
         """Count one request; only a billed one is counted for the month.
 
         Raises:
             ApiError: 429, when it is one too many or falls into a lock-out.
         """
         if self._knobs.token_rate_limit is not None:
-            self._count(f"token {token}", self._knobs.token_rate_limit)
+            self._count(f"user {user_id}", self._knobs.token_rate_limit)
         if self._knobs.rate_limit is not None and base_id is not None:
             self._count(f"base {base_id}", self._knobs.rate_limit)
         if billed and self._knobs.billing_calls_left is not None:

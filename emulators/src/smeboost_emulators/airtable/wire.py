@@ -152,7 +152,7 @@ def _open(emulator: Emulator, request: Request, need: Need) -> Call:
     identity = rights.identify(token, emulator.state)
     base = None if base_id is None else emulator.state.bases.get(base_id)
     billed = not request.scope["path"].startswith("/v0/meta/")
-    emulator.limits.check(token, base.id if base else None, billed=billed)
+    emulator.limits.check(identity.user["id"], base.id if base else None, billed=billed)
     rights.check_token(identity, need)
     if base_id is None:
         return Call(request, emulator, identity, None)
