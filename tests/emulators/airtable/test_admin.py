@@ -30,8 +30,7 @@ def running() -> Iterator[AirtableEmulator]:
 @pytest.fixture
 def busy(running: AirtableEmulator) -> AirtableEmulator:
     """One emulator for the module, as it was at its start."""
-    running.emulator.drop_checkpoint()
-    running.emulator.reset()
+    running.reset()
     return running
 
 
@@ -292,11 +291,17 @@ def test_the_state_is_shown_as_a_seed_that_gives_the_same_state(
 ) -> None:
     send("POST", "Products", json={"fields": {"Name": "Nail", "Kind": "Metal"}, "typecast": True})
     send("POST", f"/v0/meta/bases/{BASE}/tables/Products/fields", json={"name": "New", "type": "url"})
+    talk = f"Products/{HAMMER}/comments"
+    parent = send("POST", talk, json={"text": "First"}).json()["id"]
+    send("POST", talk, json={"text": "Reply @[usrAda00000000001]", "parentCommentId": parent})
     shown = admin("GET", "state")
     assert [len(base.tables) for base in load_seed(shown.content).bases.values()] == [2]
     again = plain_http(airtable_emulator(seed=shown.json()))
-    for path in ("Products", "Orders", "Products?view=By price", f"/v0/meta/bases/{BASE}/tables"):
+    for path in (talk, "Products", "Orders", "Products?view=By price", f"/v0/meta/bases/{BASE}/tables"):
         assert again("GET", path).json() == send("GET", path).json()
+    send("DELETE", f"{talk}/{parent}")
+    [base] = load_seed(admin("GET", "state").content).bases.values()
+    assert len(base.tables["tblProducts000001"].comments[HAMMER]) == 1
 
 
 @pytest.mark.parametrize(

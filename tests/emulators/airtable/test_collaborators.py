@@ -51,7 +51,7 @@ def running() -> Iterator[AirtableEmulator]:
 @pytest.fixture
 def enterprise(running: AirtableEmulator) -> AirtableEmulator:
     """One emulator for the module, as it was at its start."""
-    running.emulator.reset()
+    running.reset()
     return running
 
 

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.request import Request, urlopen
 
 import msgspec
 import pytest
@@ -32,6 +33,14 @@ class AirtableEmulator:
     def seed(self, seed: Seed) -> None:
         """Load bases, see `smeboost_emulators.airtable.seed`. Do it while no request runs."""
         self.emulator.add_seed(msgspec.json.encode(seed))
+
+    def reset(self) -> None:
+        """Go back to how it was started, through the admin path, so also while requests run."""
+        token = self.emulator.options.admin_token
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        for method, name in (("DELETE", "checkpoint"), ("POST", "reset")):
+            with urlopen(Request(f"{self.url}/_emulator/{name}", headers=headers, method=method)):  # noqa: S310  # our own
+                pass
 
 
 class StartAirtable(Protocol):
