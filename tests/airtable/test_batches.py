@@ -53,6 +53,24 @@ async def test_bad_item_that_airtable_does_not_name_is_found_by_halving(wire, co
     assert len(airtable.seen) <= 3 + 6
 
 
+async def test_progress_only_ever_increases_also_while_a_bad_item_is_looked_for(wire, connect):
+    def answer(seen):
+        bad = any(record["fields"]["n"] == 3 for record in seen.body["records"])
+        return refusal(422, "INVALID_RECORDS", "no") if bad else created(seen)
+
+    told = []
+
+    async def note(progress, total, message):
+        told.append(progress)
+
+    airtable = await wire(answer=answer)
+    async with connect(airtable.url) as client:
+        arguments = {"base_id": BASE_ID, "table_id": TABLE_ID, "records": numbered(12)}
+        await client.call_tool("create_records", arguments, progress_handler=note)
+    assert told == sorted(set(told))
+    assert told[-1] == 12
+
+
 async def test_field_that_nobody_has_is_asked_about_once(wire, connect, call):
     def answer(seen):
         if seen.path.startswith("/v0/meta/"):
@@ -155,6 +173,28 @@ async def test_cancelled_call_lets_its_request_end_sends_no_other_and_accounts_f
     (line,) = [line for line in logged if line["event"] == "write_cancelled"]
     assert (line["written"], line["failed"], line["unknown"]) == ("0-19", "20-34", "")
     assert len(airtable.seen) == 2
+
+
+async def test_call_that_is_cancelled_while_it_looks_says_what_it_does_not_know(wire, make_server):
+    looking = asyncio.Event()
+
+    def answer(seen):
+        if seen.path.startswith("/v0/meta/"):
+            looking.set()
+            return {"fate": "hang"}
+        return CUT if seen.body["records"][0]["fields"]["n"] == 10 else created(seen)
+
+    airtable = await wire(answer=answer)
+    server = make_server(airtable.url)
+    arguments = {"base_id": BASE_ID, "table_id": TABLE_ID, "records": numbered(35)}
+    with structlog.testing.capture_logs() as logged:
+        async with Client(server):
+            calling = asyncio.create_task(server.call_tool("create_records", arguments))
+            await asyncio.wait_for(looking.wait(), 5)
+            calling.cancel()
+            await asyncio.wait([calling], timeout=5)
+    (line,) = [line for line in logged if line["event"] == "write_cancelled"]
+    assert (line["written"], line["failed"], line["unknown"]) == ("0-9", "20-34", "10-19")
 
 
 async def until(happened):

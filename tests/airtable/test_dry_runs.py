@@ -143,15 +143,16 @@ async def test_what_typecast_would_convert_is_no_problem(rehearse):
     assert [problem["field"] for problem in change["problems"]] == ["records.0.fields.Times sold"]
 
 
-async def test_merge_field_that_does_not_exist_is_an_error(shop_window, connect, call):
+@pytest.mark.parametrize("field", ["Nmae", "Orders", "Online", "Times sold"])
+async def test_merge_field_that_identifies_nothing_is_an_error(shop_window, connect, call, field):
     async with connect(shop_window.url, api_key=shop_window.token) as client:
         answer = await call(
             client,
             "upsert_records",
             base_id=BASE,
             table_id=PRODUCTS,
-            records=[{"fields": {"Nmae": "a"}}],
-            merge_on=["Nmae"],
+            records=[{"fields": {field: "a"}}],
+            merge_on=[field],
             dry_run=True,
         )
     assert answer["error"]["errors"][0]["field"] == "merge_on.0"

@@ -273,6 +273,7 @@ BAD_INPUT = [
     ("upsert_records", {"records": [{"fields": {"Name": "x"}}] * 2, "merge_on": ["Name"]}, "records.1", ""),
     ("upsert_records", {"records": [{"fields": {"Nmae": "x"}}], "merge_on": ["Nmae"]}, "merge_on.0", "'Name'"),
     ("upsert_records", {"records": [{"fields": {}}], "merge_on": ["a", "b", "c", "d"]}, "merge_on", ""),
+    ("upsert_records", {"records": [{"fields": {"Name": "x"}}], "merge_on": ["Name", "Name"]}, "merge_on.1", ""),
     ("delete_records", {"record_ids": []}, "record_ids", ""),
     ("delete_records", {"record_ids": [HAMMER, HAMMER]}, "record_ids.1", ""),
     ("delete_records", {"record_ids": ["?"]}, "record_ids.0", ""),

@@ -103,11 +103,14 @@ async def write_in_batches(write: Write[One], report_progress: ReportProgress) -
         SmeBoostError: nothing was written for certain; the error says what is known.
     """
     work = _Work(write)
+    reported = 0
     try:
         while items := work.plan.next():
             await work.do(items)
-            if write.size > BATCH_RECORDS_MAX:
-                await report_progress(work.plan.accounted, write.size)
+            # To divide a request accounts for nothing yet, and progress has to increase (MCP, progress).
+            if write.size > BATCH_RECORDS_MAX and work.plan.accounted > reported:
+                reported = work.plan.accounted
+                await report_progress(reported, write.size)
     except asyncio.CancelledError:
         work.cancelled()
         raise
@@ -149,11 +152,13 @@ class _Work(Generic[One]):
 
     def cancelled(self) -> None:
         """Give up what was not sent, and leave an account of everything."""
+        if self.plan.is_waiting:
+            # It was being looked up.
+            self.plan.settle(written=(), again=())
         self.plan.stop(VendorRejected("Not sent, because the call was cancelled."))
         parts = {"written": self.plan.written, "failed": list(self.plan.failed), "unknown": self.plan.unknown}
-        log.warning(
-            "write_cancelled", argument=self._write.argument, **{name: spans(part) for name, part in parts.items()}
-        )
+        said = {name: spans(part) for name, part in parts.items()}
+        log.warning("write_cancelled", write=type(self._write).__name__, **said)
 
     def result(self) -> Batches[One]:
         """What became of every item.
@@ -183,7 +188,8 @@ class _Work(Generic[One]):
 
     async def _maybe_missing(self, items: Sequence[int], error: SmeBoostError) -> None:
         """Airtable says "not permitted, or not found" of a batch with one record that is not there."""
-        missing = await self._ask_for_missing(items)
+        about_place = any(problem.field in ("base_id", "table_id") for problem in error.errors)
+        missing = () if about_place else await self._ask_for_missing(items)
         if not missing:
             self.plan.stop(error, sent_too=True)
             return

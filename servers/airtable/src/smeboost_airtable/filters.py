@@ -12,7 +12,7 @@ Rules of this room:
 - Everything of the caller goes through `formulas`, so nothing can break out.
 """
 
-import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -30,6 +30,8 @@ from smeboost_airtable.schema import did_you_mean
 DEPTH_MAX = 5
 CONDITIONS_MAX = 100
 VALUES_MAX = 100
+VALUE_CHARACTERS_MAX = 1_000
+FORMULA_CHARACTERS_MAX = 50_000
 _NUMBERS = frozenset({"number", "percent", "currency", "duration", "rating", "count", "autoNumber"})
 _DATES = frozenset({"date", "dateTime", "createdTime", "lastModifiedTime"})
 _LISTS = frozenset({"multipleSelects", "multipleRecordLinks", "multipleCollaborators", "multipleLookupValues"})
@@ -45,7 +47,10 @@ def compile_filter(given: JsonValue, table: Table) -> str:
     Raises:
         InvalidInput: names the part and the fix.
     """
-    return _Compiler(table).part(given, "filter", 0)
+    formula = _Compiler(table).part(given, "filter", 0)
+    if len(formula) > FORMULA_CHARACTERS_MAX:
+        raise _wrong("filter", "is too long; use fewer conditions, or a view")
+    return formula
 
 
 def equals(field: TableField, value: JsonValue) -> str:
@@ -122,13 +127,16 @@ class _Condition:
         return f'({self.cell}&"")'
 
     def number(self) -> str:
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not math.isfinite(self.value):
-            raise _wrong(self.place, f"must be a number, as {self.field.name!r} is a {self.type} field")
-        return number_literal(self.value)
+        value = self.value
+        # A whole number of Python has no bound; Airtable's have that of a double.
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+            return number_literal(value)
+        raise _wrong(self.place, f"must be a number, as {self.field.name!r} is a {self.type} field")
 
     def words(self) -> str:
-        if not isinstance(self.value, str) or not self.value:
-            raise _wrong(self.place, f"must be a text for the field {self.field.name!r} ({self.type})")
+        if not isinstance(self.value, str) or not 0 < len(self.value) <= VALUE_CHARACTERS_MAX:
+            kind = f"a text of 1 to {VALUE_CHARACTERS_MAX:,} characters"
+            raise _wrong(self.place, f"must be {kind} for the field {self.field.name!r} ({self.type})")
         return self.value
 
     def name(self) -> str:

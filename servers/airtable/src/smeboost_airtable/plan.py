@@ -71,6 +71,11 @@ class Plan(Generic[Reason]):
         """The items that are not accounted for, without those just sent."""
         return [item for part in reversed(self._open) for item in part.items]
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was sent and nobody has said yet what came of it."""
+        return self._sent is not None
+
     def next(self) -> tuple[int, ...]:
         """The items to send now; none when all is done."""
         while self._open:

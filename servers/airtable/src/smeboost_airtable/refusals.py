@@ -160,7 +160,8 @@ def _invalid(refusal: Refusal, places: Places) -> SmeBoostError:
     if kind == "UNKNOWN_FIELD_NAME":
         return InvalidInput("There is no such field.", errors=_problems(refusal, places))
     if kind in _VALUE_TYPES or kind.startswith("INVALID_"):
-        return InvalidInput("Airtable refused a value.", errors=_problems(refusal, places))
+        problems = _problems(refusal, places)
+        return InvalidInput("Airtable refused a value." if problems else _said(refusal), errors=problems)
     return VendorRejected(_said(refusal))
 
 

@@ -13,6 +13,16 @@ from smeboost_airtable.reading_back import by_id, by_values
 from smeboost_airtable.sameness import holds, is_empty, same
 from smeboost_airtable.writes import Creates, Deletes, Updates, Upserts
 
+UNMERGEABLE = COMPUTED | {
+    "checkbox",
+    "barcode",
+    "multipleRecordLinks",
+    "multipleAttachments",
+    "singleCollaborator",
+    "multipleCollaborators",
+}
+"""Airtable merges on text, numbers, selects and dates ("Update multiple records" page); these are none of them."""
+
 
 async def rehearse_create(write: Creates) -> list[Change]:
     """Every record would be new."""
@@ -42,13 +52,15 @@ async def rehearse_upsert(write: Upserts) -> list[Change]:
     """Which records would be found and changed, and which made.
 
     Raises:
-        InvalidInput: `merge_on` names no field of the table.
+        InvalidInput: `merge_on` names no field of the table, or one of a type that Airtable does not merge on.
     """
     table = await write.client.find_table(write.base_id, write.table_id)
     for index, name in enumerate(write.merge_on):
-        if find_field(table, name) is None:
-            problem = FieldProblem(field=f"merge_on.{index}", message=unknown_field(name, table))
-            raise InvalidInput("There is no such field.", errors=[problem])
+        field = find_field(table, name)
+        if field is None or field.type in UNMERGEABLE:
+            said = f"{field.type} fields identify no record" if field else unknown_field(name, table)
+            problem = FieldProblem(field=f"merge_on.{index}", message=said)
+            raise InvalidInput("Records cannot be merged on this.", errors=[problem])
     wrong = [problems(table, fields, typecast=write.typecast) for fields in write.records]
     # A merge value that its field cannot have is reported as such, and looked for in vain.
     sought = [

@@ -55,8 +55,8 @@ class _Writes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Creates(_Writes):
-    """New records."""
+class _Records(_Writes):
+    """Records that are given whole."""
 
     records: Sequence[FieldValues]
     typecast: bool
@@ -65,6 +65,15 @@ class Creates(_Writes):
     def size(self) -> int:
         """See `Write.size`."""
         return len(self.records)
+
+    def having(self, columns: Set[str]) -> Mapping[int, str]:
+        """See `Write.having`."""
+        return _having(self.records, columns)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Creates(_Records):
+    """New records."""
 
     async def send(self, items: Sequence[int]) -> Sequence[Record]:
         """See `Write.send`."""
@@ -88,10 +97,6 @@ class Creates(_Writes):
                 free.remove(twin)
                 probable[item] = twin.id
         return Looked(probable=probable)
-
-    def having(self, columns: Set[str]) -> Mapping[int, str]:
-        """See `Write.having`."""
-        return _having(self.records, columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,17 +143,10 @@ class Updates(_Writes):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upserts(_Writes):
+class Upserts(_Records):
     """Records that are found by some of their values, or made."""
 
-    records: Sequence[FieldValues]
     merge_on: Sequence[str]
-    typecast: bool
-
-    @property
-    def size(self) -> int:
-        """See `Write.size`."""
-        return len(self.records)
 
     async def send(self, items: Sequence[int]) -> Sequence[Upserted]:
         """See `Write.send`."""
@@ -173,10 +171,6 @@ class Upserts(_Writes):
         # A null matches nothing, so to send it again would make another record.
         repeatable = [item for item in items if None not in self._key(item).values()]
         return Looked(written, repeatable)
-
-    def having(self, columns: Set[str]) -> Mapping[int, str]:
-        """See `Write.having`."""
-        return _having(self.records, columns)
 
     def _key(self, item: int) -> FieldValues:
         return {name: self.records[item][name] for name in self.merge_on}

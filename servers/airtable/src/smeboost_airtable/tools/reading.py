@@ -8,7 +8,7 @@ from smeboost_shared.toolkit import READ
 
 from smeboost_airtable.arguments import BaseId, RecordId, TableId
 from smeboost_airtable.client import PAGE_RECORDS_MAX, AirtableClient, CellFormat
-from smeboost_airtable.filters import OPERATORS, compile_filter
+from smeboost_airtable.filters import FORMULA_CHARACTERS_MAX, OPERATORS, compile_filter
 from smeboost_airtable.fitting import as_rows, fitting, shortened
 from smeboost_airtable.formulas import all_of
 from smeboost_airtable.models import Record, RecordPage, RecordsAnswer, Sort
@@ -16,7 +16,6 @@ from smeboost_airtable.paging import from_cursor, read_piece, to_cursor
 from smeboost_airtable.places import InQuery
 from smeboost_airtable.search import both, search_formula
 
-FORMULA_CHARACTERS_MAX = 50_000
 SEARCH_CHARACTERS_MAX = 500
 FIELDS_MAX = 500
 """As many as a table can have."""

@@ -142,6 +142,7 @@ def check_merge_values(records: Sequence[NewRecord], merge_on: Sequence[str]) ->
     Raises:
         InvalidInput: names the record and the field.
     """
+    check_unique("merge_on.{}", merge_on)
     keys: list[str] = []
     for index, record in enumerate(records):
         if missing := [field for field in merge_on if field not in record.fields]:
