@@ -2,21 +2,28 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 
 import pytest
+from fastmcp import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from smeboost_airtable.budget import RequestBudget
+from smeboost_airtable.client import AirtableClient
 from smeboost_airtable.quota import month_ends, used_up_on
 from smeboost_airtable.refusals import Refusal
+from smeboost_airtable.server import create_server
 from smeboost_airtable.settings import AirtableSettings
 from smeboost_airtable.transport import Request
-from smeboost_shared.errors import QuotaExhausted, RateLimited, SmeBoostError
-from smeboost_shared.pacing.priority import background
+from smeboost_emulators.testing.airtable import small_seed
+from smeboost_shared.errors import Misconfigured, QuotaExhausted, RateLimited, SmeBoostError
+from smeboost_shared.pacing.ledger import InProcessLedger
+from smeboost_shared.pacing.priority import Priority, background
 from smeboost_shared.pacing.testing import SteppedClock
 from smeboost_shared.settings import load
 
-BASE, OTHER = "appBase", "appOther"
+BASE, OTHER, SHOP = "appBase", "appOther", "appSmallShop00001"
 LIST = Request(method="POST", path=(BASE, "Table", "listRecords"))
 SCHEMA = Request(method="GET", path=("meta", "bases", BASE, "tables"))
 NOW = datetime(2026, 11, 11, 12, tzinfo=UTC)
@@ -202,3 +209,72 @@ async def test_a_failure_inside_a_turn_is_passed_on():
     with pytest.raises(SmeBoostError, match="mine"):
         async with desk.budget.turn(BASE, LIST):
             raise SmeBoostError("mine")
+
+
+@pytest.fixture
+def open_client(airtable_emulator, valkey_url):
+    """A factory of clients for one strict Airtable, each with a budget of its own that is shared through Redis."""
+    airtable = airtable_emulator(seed=small_seed(), rate_limit=5, token_rate_limit=50, penalty_seconds=30.0)
+
+    def make(**settings: object) -> AirtableClient:
+        place = {"api_key": airtable.token, "endpoint_url": airtable.url, "redis_url": valkey_url}
+        return AirtableClient(load(AirtableSettings, **(place | settings)))
+
+    return make
+
+
+async def test_clients_that_share_a_redis_never_meet_a_429_and_count_together(open_client):
+    async with open_client() as one, open_client(priority="background", wait_seconds_max=30) as two:
+        clients = [one, two] * 6
+        await asyncio.gather(*(client.get_record(SHOP, "Products", "recProduct0000001") for client in clients))
+        usage = await one.usage()
+        assert usage == await two.usage()
+    assert (usage.is_shared, usage.calls, usage.calls_by_base) == (True, 12, {SHOP: 12})
+
+
+async def test_pause_of_one_client_stops_the_others(open_client):
+    async with open_client(wait_seconds_max=0) as one, open_client(wait_seconds_max=0) as two:
+        with pytest.raises(Refusal):
+            async with one._budget.turn(SHOP, LIST):
+                raise Refusal(429, SPENT)
+        with pytest.raises(QuotaExhausted):
+            await two.get_record(SHOP, "Products", "recProduct0000001")
+        await two.resume_calls(SHOP)
+        assert await one.get_record(SHOP, "Products", "recProduct0000001")
+
+
+def test_redis_url_of_the_budget_falls_back_to_that_of_redis(monkeypatch):
+    monkeypatch.setenv("AIRTABLE_API_KEY", "pat")
+    assert load(AirtableSettings).redis_url is None
+    monkeypatch.setenv("REDIS_URL", "redis://general:6379/0")
+    assert load(AirtableSettings).redis_url == SecretStr("redis://general:6379/0")
+    monkeypatch.setenv("AIRTABLE_REDIS_URL", "redis://special:6379/0")
+    assert load(AirtableSettings).redis_url == SecretStr("redis://special:6379/0")
+
+
+def test_redis_url_that_is_none_is_named_without_what_it_holds(monkeypatch):
+    monkeypatch.setenv("AIRTABLE_API_KEY", "pat")
+    monkeypatch.setenv("AIRTABLE_REDIS_URL", "http://:secret@host")
+    with pytest.raises(Misconfigured, match=r"^AIRTABLE_REDIS_URL: .*redis://") as error:
+        load(AirtableSettings)
+    assert "secret" not in str(error.value)
+
+
+async def test_large_write_begins_as_a_person_s_and_goes_on_in_the_background(airtable_emulator, call):
+    class Noting(InProcessLedger):
+        async def take(self, ask, **how):
+            noted.append(ask.priority)
+            return await super().take(ask, **how)
+
+    noted: list[Priority] = []
+    airtable = airtable_emulator(seed=small_seed())
+    quick = {"requests_per_second": 1000, "token_requests_per_second": 1000}
+    found = load(AirtableSettings, api_key=airtable.token, endpoint_url=airtable.url, **quick)
+    server = create_server(found, AirtableClient(found, RequestBudget(found, Noting())))
+    records = [{"fields": {"Name": f"Item {number}"}} for number in range(80)]
+    async with Client(server) as client:
+        await call(client, "create_records", base_id=SHOP, table_id="Products", records=records)
+        await call(client, "list_records", base_id=SHOP, table_id="Products")
+    # Background calls are spread, so each may have asked more than once.
+    assert [priority for priority, _ in groupby(noted)] == [Priority(0), Priority(1), Priority(0)]
+    assert noted[:5] == [Priority.INTERACTIVE] * 5

@@ -24,6 +24,7 @@ from smeboost_shared.pacing.asks import (
     Wait,
     microseconds,
 )
+from smeboost_shared.pacing.clock import Skew
 from smeboost_shared.pacing.ledger import LIMITS_REMEMBERED_MAX, InProcessLedger
 from smeboost_shared.pacing.pacer import Pacer, Turn
 from smeboost_shared.pacing.priority import Priority, background, current_priority
@@ -109,7 +110,7 @@ def simulated(
         now, ask, latency = events[0].at, events[0].ask, events[0].latency
         event = heapq.heappop(events)
         if event.kind == "done":
-            ledger.done_at(ask, now)
+            asyncio.run(ledger.done(ask, taken_seconds=sum(latency) / 1e6))
             continue
         answer = ledger.take_at(ask, now, since=event.since, patience=10**12)
         if isinstance(answer, Wait):
@@ -118,8 +119,9 @@ def simulated(
             continue
         assert isinstance(answer, Granted)
         traffic.waits[ask.priority].append(now - asked_at[ask.id])
-        traffic.arrivals.append(now + latency[0])
-        add(now + sum(latency), "done", ask, latency)
+        begins = now + microseconds(answer.begins_in_seconds)
+        traffic.arrivals.append(begins + latency[0])
+        add(begins + sum(latency), "done", ask, latency)
     return traffic
 
 
@@ -288,7 +290,7 @@ async def test_turn_whose_answer_came_too_late_is_asked_for_again():
             answer = await super().take(ask, since=since, patience_seconds=patience_seconds)
             if len(taken) == 0:
                 taken.append(ask.id)
-                await clock.sleep(2 * LATE_SECONDS_MAX)
+                return Granted(begun_seconds=2 * LATE_SECONDS_MAX)
             return answer
 
     taken, clock = [], SteppedClock()
@@ -324,3 +326,28 @@ async def test_priority_travels_with_the_work_that_is_started_inside():
         inside = asyncio.create_task(seen())
     outside = asyncio.create_task(seen())
     assert (await inside, await outside) == (BACKGROUND, INTERACTIVE)
+
+
+@given(
+    skew=st.integers(-(10**12), 10**12),
+    answers=st.lists(st.tuples(st.integers(0, 3_000_000), st.integers(0, 50_000), st.integers(0, 50_000)), min_size=1),
+    ahead=st.integers(-100_000, 100_000),
+)
+def test_another_clock_surely_shows_a_time_when_it_is_awaited_and_not_long_before(skew, answers, ahead):
+    known, now = Skew(), 0
+    for pause, there, back in answers:
+        asked = now + pause
+        now = asked + there + back
+        known.learn(asked + there + skew, asked, now)
+    theirs = now + skew + ahead
+    begins_in, begun = (round(seconds * 1e6) for seconds in known.until(theirs, now))
+    trip = answers[-1][1] + answers[-1][2]
+    assert ahead <= begins_in <= max(ahead + trip, 0)
+    assert -ahead <= begun <= -ahead + trip
+
+
+def test_clock_that_was_set_is_believed_at_once():
+    known = Skew()
+    known.learn(1_000_000, 0, 100)
+    known.learn(5_000_000, 1000, 1100)
+    assert known.until(5_000_000, 1100) == (0.0, 0.0001)

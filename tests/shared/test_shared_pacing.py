@@ -55,8 +55,10 @@ def ask_for(name: str, *, most: int = 5, period: float = 60.0, **more: object) -
     return Ask(limits=(Limit(name, most, period),), **more)  # pyright: ignore[reportArgumentType]
 
 
-async def taken(ledger: RedisLedger | FallbackLedger, ask: Ask, *, patience: float = 100) -> object:
-    return await ledger.take(ask, since=0, patience_seconds=patience)
+async def taken(ledger: RedisLedger, ask: Ask, *, patience: float = 100) -> object:
+    """The answer, without when a turn began."""
+    answer = await ledger.take(ask, since=0, patience_seconds=patience)
+    return Granted(answer.tallied) if isinstance(answer, Granted) else answer
 
 
 async def test_turns_up_to_the_limit_are_given_and_the_next_waits(ledger):
@@ -104,7 +106,7 @@ async def test_nothing_that_is_kept_stays_for_ever(ledger, valkey_url):
     for _ in range(3):
         ask = ask_for(name, most=2, tally=Tally(name, ("all",)))
         await taken(ledger, ask)
-        await ledger.done(ask)
+        await ledger.done(ask, taken_seconds=0.01)
     await ledger.pause(name, 1)
     async with Redis.from_url(valkey_url) as redis:
         keys = [key async for key in redis.scan_iter(f"{PREFIX}*{name}*")]
@@ -151,7 +153,8 @@ async def _compare_steps(shared: RedisLedger, steps, most: int, period: float, *
         if kind != "take" and known:
             ask, since = known[number % len(known)]
         if kind == "done":
-            model.done_at(ask, await shared.done_timed(ask))
+            for either in (shared, model):
+                await either.done(ask, taken_seconds=number / 1000)
             continue
         now, answer = await shared.take_timed(ask, since=since, patience=patience)
         assert answer == model.take_at(ask, now, since=since, patience=patience)
@@ -173,14 +176,14 @@ async def calling(url: str, name: str, calls: int) -> AsyncGenerator[asyncio.Str
 
 
 async def test_processes_together_keep_the_limit(valkey_url, ledger):
-    name, times = uuid4().hex, []
+    name, times, pacer = uuid4().hex, [], Pacer(ledger)
     async with calling(valkey_url, name, 12) as output, asyncio.timeout(START_SECONDS):
         times.append(float(await output.readline()))
         for _ in range(8):
-            turn = await Pacer(ledger).turn(Ask(limits=(Limit(name, MOST, PERIOD),)), patience_seconds=30)
+            turn = await pacer.turn(Ask(limits=(Limit(name, MOST, PERIOD),)), patience_seconds=30)
             times.append(time.time())
             assert isinstance(turn, Turn)
-            await ledger.done(turn.ask)
+            await pacer.done(turn)
         times += [float(await output.readline()) for _ in range(11)]
     times.sort()
     assert all(later - earlier >= PERIOD for earlier, later in zip(times, times[MOST:], strict=False))

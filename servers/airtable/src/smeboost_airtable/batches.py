@@ -9,12 +9,14 @@ Rules of this room (`plan` decides what is sent):
   may be sent twice without harm is sent once more; while anything stays unknown nothing more is sent.
 - The caller learns of every item whether it was written, surely not written, or possibly written. When nothing was
   surely written the failure is raised, so that it cannot be read as a success.
+- The first requests of a call are somebody's who waits; those of a large one then give way to other calls.
 - A call that is cancelled lets the request that is under way come to its end, sends no other, and says so in the log.
 """
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, Protocol, TypeVar
@@ -30,6 +32,7 @@ from smeboost_shared.errors import (
     VendorRejected,
 )
 from smeboost_shared.logs import get_logger
+from smeboost_shared.pacing.priority import background
 
 from smeboost_airtable.blame import NOBODY, RecordsRefused
 from smeboost_airtable.client import BATCH_RECORDS_MAX
@@ -41,6 +44,9 @@ One = TypeVar("One")
 ReportProgress = Callable[[int, int], Awaitable[None]]
 _PLACE = re.compile(r"^(?:records|record_ids)\.(\d+)(?=\.|$)")
 TOGETHER = "It was refused together with others, and not tried alone; send it in a smaller call."
+
+FOREGROUND_ITEMS_MAX = 5 * BATCH_RECORDS_MAX
+"""As many as the requests that Airtable takes in a second."""
 
 log = get_logger("airtable")
 
@@ -106,7 +112,8 @@ async def write_in_batches(write: Write[One], report_progress: ReportProgress) -
     reported = 0
     try:
         while items := work.plan.next():
-            await work.do(items)
+            with background() if work.plan.accounted >= FOREGROUND_ITEMS_MAX else nullcontext():
+                await work.do(items)
             # To divide a request accounts for nothing yet, and progress has to increase (MCP, progress).
             if write.size > BATCH_RECORDS_MAX and work.plan.accounted > reported:
                 reported = work.plan.accounted

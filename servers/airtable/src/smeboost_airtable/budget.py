@@ -57,6 +57,8 @@ class RequestBudget:
         self._today = today
         self._names = Names(settings)
         self._warned = ""
+        self.met_429 = 0
+        """How often Airtable found us too fast all the same."""
 
     @asynccontextmanager
     async def turn(self, base_id: str, request: Request) -> AsyncGenerator[Turn]:
@@ -118,6 +120,7 @@ class RequestBudget:
             await self._ledger.pause(self._names.month(base_id), seconds)
             log.warning("airtable_month_spent", base_id=base_id)
         elif refusal.is_rate_limit:
+            self.met_429 += 1
             if refusal.retry_after_seconds is None:
                 refusal.retry_after_seconds = self._settings.pause_seconds
             await self._ledger.pause(self._names.base(base_id), refusal.retry_after_seconds)

@@ -3,13 +3,14 @@
 Rules of this room:
 
 - A limit is `most` units in any `period_seconds`, counted where the service counts: when the request arrives there. We
-  only know when a turn was given and when its request was done. So a unit is free again one period, a margin and the
-  request's *lateness* after its turn was given. Lateness is how much longer the request took than requests of its
+  only know when a turn began and when its request was done. So a unit is free again one period, a margin and the
+  request's *lateness* after its turn began. Lateness is how much longer the request took than requests of its
   kind take at their fastest, since it may have lost that time on its way there. A request that is not done yet counts
   as late as can be. If no request is later than `LATE_SECONDS_MAX`, and who is further away is no faster in
   answering, no window at the service ever sees more than `most`.
 - Interactive goes before background, but after `BACKGROUND_SHARE` turns a background caller that waits has one.
 - Background spreads its turns over the period, so that an interactive caller finds one soon.
+- A turn is given up to `LEAD_SECONDS` before it begins.
 - Whoever waits comes back at least every `VISIT_SECONDS`, and keeps its place by that. Whoever does not come (its
   process died) loses it `GRACE_SECONDS` later; until then it holds at most the units it waits for.
 """
@@ -23,13 +24,15 @@ from smeboost_shared.pacing.priority import Priority
 
 MARGIN_SECONDS = 0.005
 """Added to each period, for what no report shows: the grain of clocks and timers."""
-LATE_SECONDS_MAX = 0.25
+LATE_SECONDS_MAX = 0.2
+LEAD_SECONDS = 0.05
+"""So long before its turn a caller gets it, so that neither timers nor the store can make it late."""
 VISIT_SECONDS = 1.0
 GRACE_SECONDS = 0.25
 BACKGROUND_SHARE = 4
 SPREAD_THOUSANDTHS = 900
 """Of the even distance between turns; less than all of it, so that late turns are not late for ever."""
-USUAL_CALLS = 1_000
+USUAL_CALLS = 200
 """The fastest time of a kind is forgotten over about so many calls, when the way there became longer."""
 LINES_MAX = 1_000
 """Lines of one book."""
@@ -84,9 +87,12 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The call may be made now; `tallied` is what the first line of its tally now says."""
+    """The call may be made `begins_in_seconds` from now; `tallied` is what the first line of its tally now says."""
 
     tallied: int = 0
+    begins_in_seconds: float = 0.0
+    begun_seconds: float = 0.0
+    """For how long, at most, the turn has begun; less than 0 before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,8 @@ class Ledger(Protocol):
         """Give a turn, or say when to ask again. Asking twice with the same id takes no second turn."""
         ...
 
-    async def done(self, ask: Ask) -> None:
-        """Note that the request was answered; without that it counts as late as can be."""
+    async def done(self, ask: Ask, *, taken_seconds: float) -> None:
+        """Note that the request was answered so long after its turn began; until then it counts as late as can be."""
         ...
 
     async def close(self) -> None:

@@ -69,12 +69,12 @@ class FallbackLedger:
         self._used_alone.update(limit.name for limit in limits)
         return await self._own.take(replace(ask, limits=limits), since=since, patience_seconds=patience_seconds)
 
-    async def done(self, ask: Ask) -> None:
+    async def done(self, ask: Ask, *, taken_seconds: float) -> None:
         """See `Ledger.done`."""
-        await self._own.done(ask)
+        await self._own.done(ask, taken_seconds=taken_seconds)
         if self.is_shared:
             try:
-                await self._shared.done(ask)
+                await self._shared.done(ask, taken_seconds=taken_seconds)
             except StoreUnavailable as exc:
                 await self._lose(exc, ask)
 

@@ -12,6 +12,7 @@ from smeboost_shared.pacing.asks import (
     BACKGROUND_SHARE,
     GRACE_SECONDS,
     LATE_SECONDS_MAX,
+    LEAD_SECONDS,
     LINES_MAX,
     OTHER_LINES,
     SPREAD_THOUSANDTHS,
@@ -29,6 +30,7 @@ from smeboost_shared.pacing.clock import Clock, MonotonicClock
 from smeboost_shared.pacing.priority import Priority
 
 LATE, VISIT, GRACE = microseconds(LATE_SECONDS_MAX), microseconds(VISIT_SECONDS), microseconds(GRACE_SECONDS)
+LEAD = microseconds(LEAD_SECONDS)
 LIMITS_REMEMBERED_MAX = 1_000
 BOOKS_MAX = 24
 
@@ -40,14 +42,13 @@ Ticket = tuple[Priority, int, str]
 class Use:
     """Units in use: free again at `free_at`, or a little later while the request is not done."""
 
-    granted_at: int
     free_at: int
     cost: int
     done: bool = False
 
     def ends(self, now: int) -> int:
         """When the units are free, as far as is known now."""
-        return self.free_at if self.done or self.free_at > now else self.free_at + LATE
+        return self.free_at if self.done or self.free_at > now + LEAD else self.free_at + LATE
 
 
 @dataclass(slots=True)
@@ -99,22 +100,26 @@ class Meter:
             first = first[: max(0, BACKGROUND_SHARE * (len(later) + 1) - self.streak)]
         return sum(self.queue[ticket][0] for ticket in (*first, *later))
 
-    def give(self, limit: Limit, mine: Ticket, now: int) -> None:
-        """Take the units."""
-        self.uses[mine[2]] = Use(now, now + limit.period, limit.cost)
-        self.spread_until = now + SPREAD_THOUSANDTHS * limit.period * limit.cost // (1000 * limit.most)
+    def give(self, limit: Limit, mine: Ticket, begins: int) -> None:
+        """Take the units, from that moment on."""
+        self.uses[mine[2]] = Use(begins + limit.period, limit.cost)
+        self.spread_until = begins + SPREAD_THOUSANDTHS * limit.period * limit.cost // (1000 * limit.most)
         waits = any(ticket[0] is Priority.BACKGROUND for ticket in self.queue)
         self.streak = self.streak + 1 if waits and mine[0] is Priority.INTERACTIVE else 0
 
-    def lateness(self, ask: Ask, now: int) -> int | None:
+    def lateness(self, ask: Ask, taken: int) -> int | None:
         """How late the request of this call may have arrived; None when it is long over."""
         use = self.uses.get(ask.id)
         if use is None or use.done:
             return None
-        taken = now - use.granted_at
         fastest = self.fastest.get(ask.kind, 0)
         self.fastest[ask.kind] = min(taken, fastest + max(taken - fastest, 0) // USUAL_CALLS)
         return min(max(taken - self.fastest[ask.kind], 0), LATE)
+
+
+def granted(tallied: int, begins: int, now: int) -> Granted:
+    """A turn that begins at that moment, or has begun then."""
+    return Granted(tallied, max(begins - now, 0) / 1e6, (now - begins) / 1e6)
 
 
 class InProcessLedger:
@@ -142,8 +147,9 @@ class InProcessLedger:
                 return Refused(wait / 1e6, paused=name)
             return Wait(min(wait, VISIT) / 1e6, since or now)
         meters = [self._meter(limit.name, now) for limit in ask.limits]
-        if any(ask.id in meter.uses for meter in meters):
-            return Granted(self._tallied(ask))
+        use = meters[0].uses.get(ask.id)
+        if use is not None:
+            return granted(self._tallied(ask), now if use.done else use.free_at - ask.limits[0].period, now)
         return self._decide(ask, list(zip(meters, ask.limits, strict=True)), now, since=since or now, patience=patience)
 
     def _decide(self, ask: Ask, places: list[tuple[Meter, Limit]], now: int, *, since: int, patience: int) -> Answer:
@@ -152,26 +158,23 @@ class InProcessLedger:
         for meter, _ in places:
             meter.queue.pop(mine, None)
         turn_at = max(turns)
-        if turn_at <= now:
+        if turn_at <= now + LEAD:
             for meter, limit in places:
-                meter.give(limit, mine, now)
-            return Granted(self._count(ask))
+                meter.give(limit, mine, turn_at)
+            return granted(self._count(ask), turn_at, now)
         if turn_at > now + patience:
             return Refused((turn_at - now) / 1e6)
         # It waits where it is held up, and is in nobody's way elsewhere.
         meter, limit = places[turns.index(turn_at)]
-        visit = min(turn_at, now + VISIT)
+        visit = min(turn_at - LEAD, now + VISIT)
         meter.queue[mine] = (limit.cost, visit)
         return Wait((visit - now) / 1e6, since)
 
-    async def done(self, ask: Ask) -> None:
+    async def done(self, ask: Ask, *, taken_seconds: float) -> None:
         """See `Ledger.done`."""
-        self.done_at(ask, self._now())
-
-    def done_at(self, ask: Ask, now: int) -> None:
-        """Note at a moment, in microseconds, that the request was answered."""
+        taken = microseconds(taken_seconds)
         meters = [meter for limit in ask.limits if (meter := self._meters.get(limit.name))]
-        late = meters[0].lateness(ask, now) if meters else None
+        late = meters[0].lateness(ask, taken) if meters else None
         if late is None:
             return
         for meter in meters:

@@ -13,7 +13,8 @@ class Turn:
 
     ask: Ask
     tallied: int
-    waited_seconds: float
+    began_at: float
+    """When the turn began, or a little before."""
 
 
 class Pacer:
@@ -26,23 +27,25 @@ class Pacer:
 
     async def turn(self, ask: Ask, *, patience_seconds: float) -> Turn | Refused:
         """A turn, or what stands in the way of one within `patience_seconds`."""
-        began = self._clock.now()
-        deadline = began + patience_seconds
+        deadline = self._clock.now() + patience_seconds
         since = 0
         while True:
-            asked = self._clock.now()
-            answer = await self.ledger.take(ask, since=since, patience_seconds=max(deadline - asked, 0))
+            patience = max(deadline - self._clock.now(), 0)
+            answer = await self.ledger.take(ask, since=since, patience_seconds=patience)
             if isinstance(answer, Refused):
                 return answer
             if isinstance(answer, Wait):
                 since = answer.since
                 await self._clock.sleep(answer.seconds)
-            elif self._clock.now() - asked < LATE_SECONDS_MAX:
-                return Turn(ask, answer.tallied, self._clock.now() - began)
-            else:
-                # The answer came so late that the turn is over; the units are lost.
-                ask = replace(ask, id=uuid4().hex)
+                continue
+            began_at = self._clock.now() - answer.begun_seconds
+            if answer.begins_in_seconds > 0:
+                await self._clock.sleep(answer.begins_in_seconds)
+            if self._clock.now() - began_at < LATE_SECONDS_MAX:
+                return Turn(ask, answer.tallied, began_at)
+            # We come so late that the turn is over; its units are lost.
+            ask = replace(ask, id=uuid4().hex)
 
     async def done(self, turn: Turn) -> None:
         """Note that the call was answered."""
-        await self.ledger.done(turn.ask)
+        await self.ledger.done(turn.ask, taken_seconds=self._clock.now() - turn.began_at)

@@ -9,6 +9,7 @@ Rules of this room:
 """
 
 import math
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -34,7 +35,8 @@ from smeboost_shared.pacing.asks import (
     Wait,
     microseconds,
 )
-from smeboost_shared.pacing.ledger import GRACE, LATE, VISIT
+from smeboost_shared.pacing.clock import Skew
+from smeboost_shared.pacing.ledger import GRACE, LATE, LEAD, VISIT, granted
 
 PREFIX = "smeboost:pace:"
 CONNECTIONS_MAX = 16
@@ -62,6 +64,7 @@ class RedisLedger:
             protocol=2,
         )
         self._redis = Redis.from_pool(pool)
+        self._skew = Skew()
         self._take = self._redis.register_script(_script("take"))
         self._done = self._redis.register_script(_script("done"))
         self._pause = self._redis.register_script(_script("pause"))
@@ -77,7 +80,14 @@ class RedisLedger:
 
     async def take(self, ask: Ask, *, since: int, patience_seconds: float) -> Answer:
         """See `Ledger.take`."""
-        return (await self.take_timed(ask, since=since, patience=microseconds(patience_seconds)))[1]
+        asked = microseconds(time.monotonic())
+        now, answer = await self.take_timed(ask, since=since, patience=microseconds(patience_seconds))
+        answered = microseconds(time.monotonic())
+        self._skew.learn(now, asked, answered)
+        if not isinstance(answer, Granted):
+            return answer
+        begins = now + microseconds(answer.begins_in_seconds or -answer.begun_seconds)
+        return Granted(answer.tallied, *self._skew.until(begins, answered))
 
     async def take_timed(self, ask: Ask, *, since: int, patience: int) -> tuple[int, Answer]:
         """The moment of the decision too; all in microseconds."""
@@ -85,7 +95,7 @@ class RedisLedger:
         for limit in ask.limits:
             keys += [_key(room, limit.name) for room in ("uses", "queue", "state")]
         keys += [_key("pause", name) for name in ask.names]
-        rules = (LATE, VISIT, GRACE, BACKGROUND_SHARE, SPREAD_THOUSANDTHS, LINES_MAX, OTHER_LINES)
+        rules = (LATE, LEAD, VISIT, GRACE, BACKGROUND_SHARE, SPREAD_THOUSANDTHS, LINES_MAX, OTHER_LINES)
         lives = (TALLY_MILLISECONDS, STATE_MILLISECONDS)
         limits = [number for limit in ask.limits for number in (limit.most, limit.period, limit.cost)]
         lines = ask.tally.lines if ask.tally else ()
@@ -93,19 +103,14 @@ class RedisLedger:
         with _translated():
             reply = cast("list[bytes | int]", await self._take(keys=keys, args=arguments))
         now, *answer = (part.decode() if isinstance(part, bytes) else part for part in reply)
-        return int(now), _answer(ask, answer)
+        return int(now), _answer(ask, answer, int(now))
 
-    async def done(self, ask: Ask) -> None:
+    async def done(self, ask: Ask, *, taken_seconds: float) -> None:
         """See `Ledger.done`."""
-        await self.done_timed(ask)
-
-    async def done_timed(self, ask: Ask) -> int:
-        """The moment that counts, in microseconds."""
         keys = [_key("state", ask.limits[0].name), *(_key("uses", limit.name) for limit in ask.limits)]
-        limits = [number for limit in ask.limits for number in (limit.period, limit.cost)]
+        costs = [limit.cost for limit in ask.limits]
         with _translated():
-            now = await self._done(keys=keys, args=[ask.id, ask.kind, LATE, USUAL_CALLS, *limits])
-        return int(cast("bytes", now))
+            await self._done(keys=keys, args=[ask.id, ask.kind, microseconds(taken_seconds), LATE, USUAL_CALLS, *costs])
 
     async def pause(self, name: str, seconds: float) -> None:
         """See `Ledger.pause`."""
@@ -142,10 +147,10 @@ class RedisLedger:
             await pipeline.execute()
 
 
-def _answer(ask: Ask, reply: list[str | int]) -> Answer:
+def _answer(ask: Ask, reply: list[str | int], now: int) -> Answer:
     kind, number, *more = reply
     if kind == "go":
-        return Granted(int(number))
+        return granted(int(more[0]), int(number), now)
     if kind == "wait":
         return Wait(int(number) / 1e6, since=int(more[0]))
     pause = int(more[0])

@@ -1,16 +1,17 @@
 -- Give a turn, or say when to ask again: the rules of `asks.py`, in whole microseconds of this server's clock.
 -- KEYS: born, tally, then of each limit its uses, queue and state, then the pauses
--- ARGV: id, priority (0 goes first), since (0: new), patience, late, visit, grace, background share, spread in thousandths,
---   lines at most, line for the others, life of a tally in ms, life of a state in ms, number of limits,
---   then of each limit most, period and cost, then the tally's lines
--- Returns: {now, 'go', tallied} or {now, 'wait', microseconds, since} or {now, 'refused', microseconds, pause or 0}
+-- ARGV: id, priority (0 goes first), since (0: new), patience, late, lead, visit, grace, background share,
+--   spread in thousandths, lines at most, line for the others, life of a tally in ms, life of a state in ms,
+--   number of limits, then of each limit most, period and cost, then the tally's lines
+-- Returns: {now, 'go', when it begins, tallied} or {now, 'wait', microseconds, since}
+--   or {now, 'refused', microseconds, pause or 0}
 -- uses: when units are free again, by 'o:<id>:<cost>' (open: not done) or 'd:<id>:<cost>'
 -- queue: next visit, by '<priority><since>:<id>:<cost>'; these sort in the order of their turns
 -- state: `spread`, `streak`, and the fastest time of each kind
 local id, priority, since, patience = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local late, visit, grace = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local share, spread, limits = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[14])
-local first_line = 15 + 3 * limits
+local late, lead, visit, grace = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local share, spread, limits = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[15])
+local first_line = 16 + 3 * limits
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 if since == 0 then
@@ -28,11 +29,11 @@ end
 local function count_call()
   for position = first_line, #ARGV do
     local line = ARGV[position]
-    if redis.call('HEXISTS', KEYS[2], line) == 0 and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[10]) then
-      line = ARGV[11]
+    if redis.call('HEXISTS', KEYS[2], line) == 0 and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[11]) then
+      line = ARGV[12]
     end
     redis.call('HINCRBY', KEYS[2], line, 1)
-    redis.call('PEXPIRE', KEYS[2], ARGV[12])
+    redis.call('PEXPIRE', KEYS[2], ARGV[13])
   end
 end
 
@@ -63,14 +64,14 @@ if not born then
   redis.call('SET', KEYS[1], whole(now))
   born = now
 end
-local known_from = tonumber(born) + math.min(tonumber(ARGV[16]), visit + late)
+local known_from = tonumber(born) + math.min(tonumber(ARGV[17]), visit + late)
 if now < known_from and now >= tonumber(born) then
   return held_up(known_from - now, 0)
 end
 
 local Limit = {}
 for number = 1, limits do
-  local at = 12 + 3 * number
+  local at = 13 + 3 * number
   Limit[number] = {
     uses = KEYS[3 * number], queue = KEYS[3 * number + 1], state = KEYS[3 * number + 2],
     most = tonumber(ARGV[at]), period = tonumber(ARGV[at + 1]), cost = tonumber(ARGV[at + 2]),
@@ -126,12 +127,12 @@ end
 
 local function uses_of(limit)
   redis.call('ZREMRANGEBYSCORE', limit.uses, '-inf', whole(now - late))
-  redis.call('ZREMRANGEBYSCORE', limit.uses, '(' .. whole(now + limit.period + late), '+inf')
+  redis.call('ZREMRANGEBYSCORE', limit.uses, '(' .. whole(now + lead + limit.period + late), '+inf')
   local members = redis.call('ZRANGE', limit.uses, 0, -1, 'WITHSCORES')
   local found = {}
   for position = 1, #members, 2 do
     local ends = tonumber(members[position + 1])
-    if ends <= now and string.sub(members[position], 1, 1) == 'o' then
+    if ends <= now + lead and string.sub(members[position], 1, 1) == 'o' then
       ends = ends + late
     end
     if ends > now then
@@ -165,28 +166,29 @@ local function turn_at(limit)
     found = found + rounds * limit.period
   end
   if priority ~= '0' then
-    found = math.max(found, math.min(tonumber(redis.call('HGET', limit.state, 'spread')) or 0, now + limit.period))
+    found = math.max(found, math.min(tonumber(redis.call('HGET', limit.state, 'spread')) or 0, now + lead + limit.period))
   end
   return found
 end
 
-local function give(limit)
-  redis.call('ZADD', limit.uses, whole(now + limit.period), 'o' .. limit.use)
-  redis.call('PEXPIRE', limit.uses, math.ceil((limit.period + 2 * late) / 1000))
+local function give(limit, begins)
+  redis.call('ZADD', limit.uses, whole(begins + limit.period), 'o' .. limit.use)
+  redis.call('PEXPIRE', limit.uses, math.ceil((lead + limit.period + 2 * late) / 1000))
   local streak = 0
   if limit.background_waits and priority == '0' then
     streak = (tonumber(redis.call('HGET', limit.state, 'streak')) or 0) + 1
   end
-  local spread_until = now + math.floor(spread * limit.period * limit.cost / (1000 * limit.most))
+  local spread_until = begins + math.floor(spread * limit.period * limit.cost / (1000 * limit.most))
   redis.call('HSET', limit.state, 'streak', streak, 'spread', whole(spread_until))
-  redis.call('PEXPIRE', limit.state, ARGV[13])
+  redis.call('PEXPIRE', limit.state, ARGV[14])
 end
 
-for _, limit in ipairs(Limit) do
-  local open, done = redis.call('ZSCORE', limit.uses, 'o' .. limit.use), redis.call('ZSCORE', limit.uses, 'd' .. limit.use)
-  if (open and tonumber(open) + late > now) or (done and tonumber(done) > now) then
-    return {whole(now), 'go', tallied()}
-  end
+local first = Limit[1]
+local open, done = redis.call('ZSCORE', first.uses, 'o' .. first.use), redis.call('ZSCORE', first.uses, 'd' .. first.use)
+if open and tonumber(open) + late > now then
+  return {whole(now), 'go', whole(tonumber(open) - first.period), tallied()}
+elseif done and tonumber(done) > now then
+  return {whole(now), 'go', whole(now), tallied()}
 end
 local latest, binding = now, nil
 for _, limit in ipairs(Limit) do
@@ -198,18 +200,18 @@ end
 for _, limit in ipairs(Limit) do
   redis.call('ZREM', limit.queue, limit.mine)
 end
-if not binding then
+if latest <= now + lead then
   for _, limit in ipairs(Limit) do
-    give(limit)
+    give(limit, latest)
   end
   count_call()
-  return {whole(now), 'go', tallied()}
+  return {whole(now), 'go', whole(latest), tallied()}
 end
 if latest > now + patience then
   return {whole(now), 'refused', whole(latest - now), 0}
 end
 -- It waits where it is held up, and is in nobody's way elsewhere.
-local next_visit = math.min(latest, now + visit)
+local next_visit = math.min(latest - lead, now + visit)
 redis.call('ZADD', binding.queue, whole(next_visit), binding.mine)
 redis.call('PEXPIRE', binding.queue, math.ceil((visit + grace) / 1000))
 return {whole(now), 'wait', whole(next_visit - now), whole(since)}
