@@ -102,5 +102,13 @@ def test_lengths_are_left_to_the_error_and_numbers_have_their_bounds() -> None:
     assert lean_input(schema) == {"properties": properties, "required": ["text"]}
 
 
+def test_null_is_one_of_the_choices_where_a_choice_may_be_absent() -> None:
+    kind = {"anyOf": [{"type": "string", "enum": ["table", "view"]}, {"type": "null"}]}
+    assert lean_output({"properties": {"kind": kind}})["properties"]["kind"] == {
+        "type": ["string", "null"],
+        "enum": ["table", "view", None],
+    }
+
+
 def test_tokens_are_a_fourth_of_the_characters() -> None:
     assert tokens_about([{"name": "x" * 85}]) == 24

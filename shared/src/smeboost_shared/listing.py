@@ -111,7 +111,10 @@ def _without_null(schema: Schema, gives: bool) -> Schema:
     merged = other | {key: value for key, value in schema.items() if key != "anyOf"}
     if not gives:
         return merged
-    return merged | {"type": [other["type"], "null"]} if isinstance(other.get("type"), str) else schema
+    if not isinstance(other.get("type"), str) or "const" in other:
+        return schema
+    choices_too = {"enum": [*other["enum"], None]} if "enum" in other else {}
+    return merged | {"type": [other["type"], "null"]} | choices_too
 
 
 def tokens_about(listing: Sequence[Mapping[str, Any]]) -> int:
