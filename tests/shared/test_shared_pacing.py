@@ -51,8 +51,10 @@ async def ledger(valkey_url: str) -> AsyncIterator[RedisLedger]:
     await ledger.close()
 
 
-def ask_for(name: str, *, most: int = 5, period: float = 60.0, **more: object) -> Ask:
-    return Ask(limits=(Limit(name, most, period),), **more)  # pyright: ignore[reportArgumentType]
+def ask_for(
+    name: str, *, most: int = 5, period: float = 60.0, gates: tuple[str, ...] = (), tally: Tally | None = None
+) -> Ask:
+    return Ask(limits=(Limit(name, most, period),), gates=gates, tally=tally)
 
 
 async def taken(ledger: RedisLedger, ask: Ask, *, patience: float = 100) -> object:

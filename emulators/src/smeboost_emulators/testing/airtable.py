@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.request import Request, urlopen
 
+import httpx2
 import msgspec
 import pytest
 
@@ -39,8 +39,7 @@ class AirtableEmulator:
         token = self.emulator.options.admin_token
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         for method, name in (("DELETE", "checkpoint"), ("POST", "reset")):
-            with urlopen(Request(f"{self.url}/_emulator/{name}", headers=headers, method=method)):  # noqa: S310  # our own
-                pass
+            httpx2.request(method, f"{self.url}/_emulator/{name}", headers=headers).raise_for_status()
 
 
 class StartAirtable(Protocol):

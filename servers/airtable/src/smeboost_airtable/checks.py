@@ -121,7 +121,7 @@ def _wrong_choice(field: TableField, value: JsonValue) -> str | None:
 def _wrong_form(field: TableField, value: JsonValue) -> str | None:
     if field.type == "multipleRecordLinks" and isinstance(value, list):
         wrong = [each for each in _texts(value) if not _RECORD_ID.fullmatch(each)]
-        return f"takes record ids such as recXXXXXXXXXXXXXX, not {wrong[0][:80]!r}" if wrong else None
+        return f"takes record ids (rec and 14 letters or digits), not {wrong[0][:80]!r}" if wrong else None
     if field.type == "rating" and isinstance(value, int):
         most = (field.options or {}).get("max")
         return f"goes from 1 to {most}" if isinstance(most, int) and not 0 <= value <= most else None

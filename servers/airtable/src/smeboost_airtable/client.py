@@ -356,5 +356,5 @@ def check_id(prefix: str, value: str, field: str) -> None:
         InvalidInput: names `field`.
     """
     if not re.fullmatch(f"{prefix}[A-Za-z0-9]{{1,32}}", value):
-        problem = FieldProblem(field=field, message=f"is not an id such as {prefix}XXXXXXXXXXXXXX")
+        problem = FieldProblem(field=field, message=f"is not an id: {prefix} and 14 letters or digits")
         raise InvalidInput("The id is not valid.", errors=[problem])

@@ -23,7 +23,7 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
     """Complete the arguments called `base`, `base_id`, `table`, `table_id`, `field` and `key`."""
 
     @mcp.completion
-    async def complete(  # pyright: ignore[reportUnusedFunction]  # FastMCP calls it
+    async def complete(
         _reference: CompletionReference, argument: CompletionArgument, context: CompletionContext | None
     ) -> Completion | None:
         known = (context.arguments if context else None) or {}

@@ -54,9 +54,7 @@ def _switch(arguments: list[Compiled]) -> Compiled:
 def _and(arguments: list[Compiled]) -> Compiled:
     def run(row: Any) -> Value:
         for argument in arguments:
-            value = argument(row)
-            # NaN alone does not equal itself.
-            if not value or value != value:  # noqa: PLR0124
+            if not is_true(argument(row)):
                 return 0
         return 1
 
@@ -66,8 +64,7 @@ def _and(arguments: list[Compiled]) -> Compiled:
 def _or(arguments: list[Compiled]) -> Compiled:
     def run(row: Any) -> Value:
         for argument in arguments:
-            value = argument(row)
-            if value and value == value:  # noqa: PLR0124
+            if is_true(argument(row)):
                 return 1
         return 0
 

@@ -15,7 +15,7 @@ from smeboost_shared.formula.parse import parse
 from smeboost_shared.formula.signatures import CONSTANTS
 from smeboost_shared.formula.texts import concatenate
 from smeboost_shared.formula.tree import Call, Chain, Comparison, FieldReference, Negation, Node, Number, Text
-from smeboost_shared.formula.values import Value, number_of
+from smeboost_shared.formula.values import Value, is_true, number_of
 
 FOLDED_LENGTH_MAX = 10_000
 """Characters of a value that is computed once for all records; the next one of that size is computed for each."""
@@ -93,8 +93,7 @@ class Formula(Generic[SomeRow]):
         """The test of a filter: a record whose value is an error is dropped, like one whose value is false."""
         interrupted = begin(self.clock)
         try:
-            value = self.run(row)
-            return bool(value) and value == value  # noqa: PLR0124  # NaN alone does not equal itself
+            return is_true(self.run(row))
         except (EvaluationError, RecursionError):
             return False
         finally:

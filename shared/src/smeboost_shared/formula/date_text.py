@@ -46,8 +46,8 @@ def _iso(text: str) -> datetime | None:
 def _free(text: str) -> datetime | None:
     try:
         # What the text leaves out is taken from the default: month and year must be the same under both.
-        first = parser.parse(text, default=datetime(2000, 1, 1), tzinfos=_zone)  # noqa: DTZ001
-        second = parser.parse(text, default=datetime(2004, 2, 1), tzinfos=_zone)  # noqa: DTZ001
+        first = parser.parse(text, default=datetime(2000, 1, 1, tzinfo=UTC), tzinfos=_zone)
+        second = parser.parse(text, default=datetime(2004, 2, 1, tzinfo=UTC), tzinfos=_zone)
         return in_utc(first) if first == second else None
     except (ValueError, OverflowError):
         return None

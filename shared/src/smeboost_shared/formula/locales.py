@@ -85,10 +85,9 @@ def words_of(name: str) -> Words:
     Raises:
         EvaluationError: it is not known.
     """
-    key = name[: NAME_LENGTH_MAX + 1].strip().lower().replace("_", "-")
-    if key in ("", "en"):
-        return _words("en")  # pyright: ignore[reportReturnType]  # English is always there
-    if first_use(("locale", key)):
+    key = name[: NAME_LENGTH_MAX + 1].strip().lower().replace("_", "-") or "en"
+    # English is at hand, all others are on the disk.
+    if key != "en" and first_use(("locale", key)):
         spend(LOAD_COST)
     words = _words(key)
     if words is None:

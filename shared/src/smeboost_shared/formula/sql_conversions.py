@@ -1,5 +1,6 @@
 """One kind of value as another, in SQL: the rules of `values.py`."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,8 +33,7 @@ def literal(scope: Scope, value: Value) -> Term:
     if isinstance(value, list):
         raise scope.refuse("it makes a list of literals")
     sql, number = scope.parameter(float(value), "float8"), float(value)
-    is_nan = number != number  # noqa: PLR0124  # what NaN is
-    return Term(Kind.NUMBER, sql, nullable=False, may_be_nan=is_nan, size=NUMBER_SIZE, literal=number)
+    return Term(Kind.NUMBER, sql, nullable=False, may_be_nan=math.isnan(number), size=NUMBER_SIZE, literal=number)
 
 
 def _moment_literal(scope: Scope, value: datetime) -> Term:

@@ -44,15 +44,15 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
         return SyncedRows(rows=await csv_sync.sync_csv(client, base_id, table_id, sync_id, csv))
 
     @mcp.tool(annotations=READ, title="Read as an administrator")
-    async def read_admin(operation: Reading, ids: Ids = {}, query: Query = None) -> AdminAnswer:  # noqa: B006
+    async def read_admin(operation: Reading, ids: Ids | None = None, query: Query = None) -> AdminAnswer:
         """Read collaborators, views, shares, workspaces and enterprise data. A missing id is named by the error."""
-        answer = await admin.run(client, READING, operation, ids=ids, query=query or {}, body=None, writes=False)
+        answer = await admin.run(client, READING, operation, ids=ids or {}, query=query or {}, body=None, writes=False)
         return AdminAnswer(answer=answer)
 
     @mcp.tool(annotations=UPDATE, title="Change as an administrator")
     async def change_admin(
         operation: Changing,
-        ids: Ids = {},  # noqa: B006
+        ids: Ids | None = None,
         body: Annotated[dict[str, JsonValue] | None, Field(description="As Airtable documents it")] = None,
         query: Query = None,
     ) -> AdminAnswer:
@@ -61,7 +61,7 @@ def register(mcp: FastMCP, client: AirtableClient) -> None:
         resume_calls of a base_id lets it be asked again after its month was spent and then extended.
         """
         if operation == RESUME:
-            await client.resume_calls(ids.get("base_id", ""))
+            await client.resume_calls((ids or {}).get("base_id", ""))
             return AdminAnswer(answer=None)
-        answer = await admin.run(client, CHANGING, operation, ids=ids, query=query or {}, body=body, writes=True)
+        answer = await admin.run(client, CHANGING, operation, ids=ids or {}, query=query or {}, body=body, writes=True)
         return AdminAnswer(answer=answer)
