@@ -424,3 +424,13 @@ async def test_server_works_again_after_it_was_closed(wire, make_server, call):
     for _ in range(2):
         async with Client(server) as client:
             assert (await call(client, "list_records"))["records"]
+
+
+async def test_a_refused_address_takes_no_place_from_those_that_follow(wire, connect, call):
+    airtable = await wire({"payload": {"records": []}})
+    upload = {"base_id": "app" + "B" * 14, "record_id": "rec" + "R" * 14, "field": "..", "text": "a", "filename": "a"}
+    async with connect(airtable.url, threads_max=1) as client:
+        for _ in range(3):
+            refused = await client.call_tool("upload_attachment", upload, raise_on_error=False)
+            assert refused.structured_content["error"]["code"] == "invalid_input"
+        assert (await call(client, "list_records"))["records"] == []

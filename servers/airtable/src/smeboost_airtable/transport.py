@@ -13,10 +13,10 @@ import asyncio
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -47,6 +47,7 @@ from smeboost_airtable.settings import AirtableSettings
 
 CHUNK_BYTES = 65_536
 RETRY_AFTER_SECONDS_MAX = 3_600
+Answer = TypeVar("Answer")
 
 
 Method = Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -95,13 +96,9 @@ class Transport:
             OutcomeUnknown: a write has none.
         """
         api = self._opened()
-        # A request that got its turn is sent now and never queues past it.
-        if not self._slots.acquire(blocking=False):
-            raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
         url = self._url(request)
-        answer = in_own_thread(lambda: _send(api, url, request), name="airtable", on_end=self._slots.release)
         try:
-            return await asyncio.wait_for(answer, self._settings.answer_timeout_seconds)
+            return await self._in_a_slot(lambda: _send(api, url, request))
         except TimeoutError:
             raise _no_answer(request, VendorTimeout()) from None
 
@@ -115,15 +112,17 @@ class Transport:
         """
         if not _is_web_address(url):
             raise NotFound("The file has no web address.")
-        if not self._slots.acquire(blocking=False):
-            raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
-        answer = in_own_thread(
-            lambda: _download(url, bytes_max, self._settings), name="airtable-file", on_end=self._slots.release
-        )
         try:
-            return await asyncio.wait_for(answer, self._settings.answer_timeout_seconds)
+            return await self._in_a_slot(lambda: _download(url, bytes_max, self._settings))
         except TimeoutError:
             raise VendorTimeout("The file did not arrive in time.") from None
+
+    async def _in_a_slot(self, call: Callable[[], Answer]) -> Answer:
+        # A request that got its turn is sent now and never queues past it.
+        if not self._slots.acquire(blocking=False):
+            raise RateLimited("Too many requests to Airtable are under way.", retry_after_seconds=1)
+        answer = in_own_thread(call, name="airtable", on_end=self._slots.release)
+        return await asyncio.wait_for(answer, self._settings.answer_timeout_seconds)
 
     def _url(self, request: Request) -> str:
         if not {"", ".", ".."}.isdisjoint(request.path):
