@@ -11,38 +11,11 @@ from datetime import date, datetime
 
 from pydantic import JsonValue
 
+from smeboost_airtable.field_types import COMPUTED, PLAIN_TEXTS
 from smeboost_airtable.models import FieldValues, Table, TableField
 from smeboost_airtable.schema import did_you_mean
 
-COMPUTED = frozenset(
-    {
-        "formula",
-        "rollup",
-        "multipleLookupValues",
-        "count",
-        "autoNumber",
-        "createdTime",
-        "createdBy",
-        "lastModifiedTime",
-        "lastModifiedBy",
-        "button",
-        "aiText",
-        "externalSyncSource",
-        "manualSort",
-    }
-)
-"""Types whose cells cannot be written."""
-_TEXT = (
-    "singleLineText",
-    "multilineText",
-    "richText",
-    "email",
-    "url",
-    "phoneNumber",
-    "singleSelect",
-    "date",
-    "dateTime",
-)
+_TEXT = (*PLAIN_TEXTS, "singleSelect", "date", "dateTime")
 _LISTS = ("multipleSelects", "multipleRecordLinks", "multipleAttachments", "multipleCollaborators")
 _TAKES: dict[str, tuple[str, tuple[type, ...]]] = {
     **dict.fromkeys(("number", "percent", "currency", "duration", "rating"), ("a number", (int, float))),

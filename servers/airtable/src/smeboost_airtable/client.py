@@ -183,7 +183,7 @@ class AirtableClient:
 
     async def get_record(self, base_id: str, table_id: str, record_id: str) -> Record:
         """One record. Airtable finds it in any table of the base."""
-        check_record_id(record_id, "record_id")
+        check_id("rec", record_id, "record_id")
         path = await self.table_path(base_id, table_id)
         request = Request(method="GET", path=(*path, record_id))
         return await self.ask(
@@ -342,11 +342,6 @@ class AirtableClient:
             raise await missing_base(base_id, self._memory) or NotFound(
                 f"There is no base {base_id[:80]!r}.", hint=hint, errors=[problem]
             )
-
-
-def check_record_id(record_id: str, field: str) -> None:
-    """See `check_id`."""
-    check_id("rec", record_id, field)
 
 
 def check_id(prefix: str, value: str, field: str) -> None:

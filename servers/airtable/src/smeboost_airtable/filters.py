@@ -23,6 +23,7 @@ from smeboost_shared.errors import FieldProblem, InvalidInput
 from smeboost_shared.toolkit import unknown_name
 
 from smeboost_airtable.checks import choices, find_field, unknown_field
+from smeboost_airtable.field_types import RESULTS
 from smeboost_airtable.formulas import all_of, any_of, cell, moment_literal, number_literal, text_literal
 from smeboost_airtable.models import Table, TableField
 from smeboost_airtable.schema import did_you_mean
@@ -35,7 +36,6 @@ FORMULA_CHARACTERS_MAX = 50_000
 _NUMBERS = frozenset({"number", "percent", "currency", "duration", "rating", "count", "autoNumber"})
 _DATES = frozenset({"date", "dateTime", "createdTime", "lastModifiedTime"})
 _LISTS = frozenset({"multipleSelects", "multipleRecordLinks", "multipleCollaborators", "multipleLookupValues"})
-_COMPUTED = frozenset({"formula", "rollup", "multipleLookupValues"})
 _COMPARISONS = {"greater": ">", "greater_or_equal": ">=", "less": "<", "less_or_equal": "<="}
 _RELATIVE_DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 DAYS_MAX = 36_500
@@ -272,7 +272,7 @@ def _guarded(field: TableField, condition: str, operator: str = "") -> str:
     """`condition`, false for a cell that is empty or broken, unless the operator is about that."""
     if operator not in _TAKES_EMPTY and field.type != "checkbox":
         condition = f'IF({cell(field)}&""="", 0, {condition})'
-    if field.type in _COMPUTED:
+    if field.type in RESULTS:
         broken = int(operator in ("not_equals", "is_not_empty"))
         condition = f"IF(ISERROR({cell(field)}), {broken}, {condition})"
     return condition

@@ -7,7 +7,8 @@ what may be converted (with typecast, or a file given by its URL) counts as a ch
 from pydantic import JsonValue
 from smeboost_shared.errors import FieldProblem, InvalidInput
 
-from smeboost_airtable.checks import COMPUTED, find_field, problems, unknown_field
+from smeboost_airtable.checks import find_field, problems, unknown_field
+from smeboost_airtable.field_types import COMPUTED
 from smeboost_airtable.models import Action, Change, Difference, FieldValues, Record, Table
 from smeboost_airtable.reading_back import by_id, by_values
 from smeboost_airtable.sameness import holds, is_empty, same

@@ -12,7 +12,8 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from smeboost_airtable.checks import COMPUTED, find_field
+from smeboost_airtable.checks import find_field
+from smeboost_airtable.field_types import COMPUTED
 from smeboost_airtable.models import FieldValues, Record, Table, TableField
 
 _EMPTY: tuple[JsonValue, ...] = (None, "", [], {}, False)

@@ -10,17 +10,13 @@ import re
 
 from smeboost_shared.errors import FieldProblem, InvalidInput
 
+from smeboost_airtable.field_types import PLAIN_TEXTS, RESULTS
 from smeboost_airtable.formulas import cell, text_literal
 from smeboost_airtable.models import Table, TableField
 
 _TEXT_TYPES = frozenset(
     {
-        "singleLineText",
-        "multilineText",
-        "richText",
-        "email",
-        "url",
-        "phoneNumber",
+        *PLAIN_TEXTS,
         "singleSelect",
         "multipleSelects",
         "multipleRecordLinks",
@@ -30,7 +26,6 @@ _TEXT_TYPES = frozenset(
         "externalSyncSource",
     }
 )
-_COMPUTED_TYPES = frozenset({"formula", "rollup", "multipleLookupValues"})
 # A string, a field reference, or a parenthesis: what decides whether a formula ends where it should.
 _FORMULA_PARTS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{(?:[^}\\]|\\.)*\}|[()'"{}]""", re.DOTALL)
 
@@ -72,7 +67,7 @@ def _is_text(field: TableField) -> bool:
 
 
 def _is_computed_text(field: TableField) -> bool:
-    if field.type not in _COMPUTED_TYPES:
+    if field.type not in RESULTS:
         return False
     result = (field.options or {}).get("result")
     return not isinstance(result, dict) or result.get("type") in _TEXT_TYPES
@@ -80,7 +75,7 @@ def _is_computed_text(field: TableField) -> bool:
 
 def _text_of(field: TableField) -> str:
     text = f'{cell(field)} & ""'
-    return f'IF(ISERROR({cell(field)}), "", {text})' if field.type in _COMPUTED_TYPES else text
+    return f'IF(ISERROR({cell(field)}), "", {text})' if field.type in RESULTS else text
 
 
 def _invalid(field: str, message: str) -> InvalidInput:

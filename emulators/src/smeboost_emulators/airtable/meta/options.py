@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from smeboost_emulators.airtable.ids import new_id
+from smeboost_emulators.airtable.state.cells import COMPUTED_TYPES
 
 CHOICES_MAX = 10_000
 """Choices of one field; the vendor documents no limit."""
@@ -119,20 +120,7 @@ _SHAPES: dict[str, type[_Options]] = {
     "multipleRecordLinks": LinkOptions,
 }
 CREATABLE_TYPES = frozenset(_SHAPES)
-KNOWN_TYPES = CREATABLE_TYPES | {
-    "formula",
-    "rollup",
-    "multipleLookupValues",
-    "count",
-    "autoNumber",
-    "createdTime",
-    "createdBy",
-    "lastModifiedTime",
-    "lastModifiedBy",
-    "button",
-    "aiText",
-    "externalSyncSource",
-}
+KNOWN_TYPES = CREATABLE_TYPES | (COMPUTED_TYPES - {"manualSort"})
 
 
 def read_options(kind: str, given: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,10 +1,16 @@
-"""What the token may do, found out with requests that change nothing: https://airtable.com/developers/web/api/get-user-id-scopes."""
+"""What the token may do, found out with requests that change nothing.
+
+Source: https://airtable.com/developers/web/api/get-user-id-scopes
+"""
+
+from collections.abc import Awaitable
 
 from smeboost_shared.errors import SmeBoostError
 
+from smeboost_airtable.calls import webhooks
 from smeboost_airtable.client import READ_RECORDS, READ_SCHEMA, AirtableClient
 from smeboost_airtable.explanations import Operation
-from smeboost_airtable.models import Base, Nothing, WhoAmI
+from smeboost_airtable.models import Base, WhoAmI
 from smeboost_airtable.places import Nowhere
 from smeboost_airtable.transport import Request
 
@@ -17,25 +23,24 @@ async def who_am_i(client: AirtableClient) -> WhoAmI:
 
 async def probe_base(client: AirtableClient, base_id: str) -> dict[str, str]:
     """For each scope that can be tried without changing anything: `ok`, or why not."""
-    found: dict[str, str] = {}
     try:
         tables = await client.list_tables(base_id)
-        found[READ_SCHEMA] = "ok"
     except SmeBoostError as exc:
         return {READ_SCHEMA: _why(exc)}
+    found = {READ_SCHEMA: "ok"}
     if tables:
-        try:
-            await client.list_records(base_id, tables[0].id, {"pageSize": 1}, places=Nowhere())
-            found[READ_RECORDS] = "ok"
-        except SmeBoostError as exc:
-            found[READ_RECORDS] = _why(exc)
-    request = Request(method="GET", path=("bases", base_id, "webhooks"))
-    try:
-        await client.ask(Operation(request=request, scope="webhook:manage", base_id=base_id), Nothing)
-        found["webhook:manage"] = "ok"
-    except SmeBoostError as exc:
-        found["webhook:manage"] = _why(exc)
+        first = client.list_records(base_id, tables[0].id, {"pageSize": 1}, places=Nowhere())
+        found[READ_RECORDS] = await _tried(first)
+    found[webhooks.SCOPE] = await _tried(webhooks.list_webhooks(client, base_id))
     return found
+
+
+async def _tried(asking: Awaitable[object]) -> str:
+    try:
+        await asking
+    except SmeBoostError as exc:
+        return _why(exc)
+    return "ok"
 
 
 def _why(error: SmeBoostError) -> str:

@@ -5,7 +5,7 @@ import base64
 from smeboost_shared.errors import FieldProblem, NotFound, TooLarge
 
 from smeboost_airtable.calls.schema import field_of
-from smeboost_airtable.client import WRITE_RECORDS, AirtableClient, check_record_id
+from smeboost_airtable.client import WRITE_RECORDS, AirtableClient, check_id
 from smeboost_airtable.explanations import Operation
 from smeboost_airtable.models import Attachment, RecordPlace, UploadAnswer
 from smeboost_airtable.places import Named
@@ -23,7 +23,7 @@ async def upload(
     Raises:
         TooLarge: Airtable would not take it.
     """
-    check_record_id(record_id, "record_id")
+    check_id("rec", record_id, "record_id")
     await client.check_base(base_id)
     if len(content) > UPLOAD_BYTES_MAX:
         problem = FieldProblem(field="content", message=f"has {len(content)} bytes; {UPLOAD_BYTES_MAX} can be uploaded")

@@ -47,11 +47,13 @@ async def delete_comment(client: AirtableClient, record: RecordPlace, comment_id
     return await client.ask(_operation(_writing("DELETE", path), record, "comment_id"), Deleted)
 
 
-async def _path(client: AirtableClient, record: RecordPlace, *comment_id: str) -> tuple[str, ...]:
+async def _path(client: AirtableClient, record: RecordPlace, comment_id: str | None = None) -> tuple[str, ...]:
     check_id("rec", record.record_id, "record_id")
-    for each in comment_id:
-        check_id("com", each, "comment_id")
-    return (*await client.table_path(record.base_id, record.table_id), record.record_id, "comments", *comment_id)
+    comments = (*await client.table_path(record.base_id, record.table_id), record.record_id, "comments")
+    if comment_id is None:
+        return comments
+    check_id("com", comment_id, "comment_id")
+    return (*comments, comment_id)
 
 
 def _writing(method: Method, path: tuple[str, ...], body: dict[str, object] | None = None) -> Request:

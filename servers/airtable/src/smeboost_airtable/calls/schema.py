@@ -5,43 +5,20 @@ button field: those are made by hand in the app.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from pydantic import JsonValue
 from smeboost_shared.errors import FieldProblem, InvalidInput, NotFound
 
+from smeboost_airtable.checks import find_field
 from smeboost_airtable.client import AirtableClient
 from smeboost_airtable.explanations import Operation
+from smeboost_airtable.field_types import COMPUTED, CREATABLE
 from smeboost_airtable.models import NewBase, NewField, NewTable, Table, TableField
 from smeboost_airtable.places import Named
 from smeboost_airtable.schema import did_you_mean
 from smeboost_airtable.transport import Method, Request
 
 SCOPE = "schema.bases:write"
-CREATABLE_TYPES = (
-    "singleLineText",
-    "multilineText",
-    "richText",
-    "email",
-    "url",
-    "phoneNumber",
-    "number",
-    "percent",
-    "currency",
-    "duration",
-    "rating",
-    "checkbox",
-    "date",
-    "dateTime",
-    "singleSelect",
-    "multipleSelects",
-    "singleCollaborator",
-    "multipleCollaborators",
-    "multipleRecordLinks",
-    "multipleAttachments",
-    "barcode",
-)
-"""The types that the API can make, by their names in the field model."""
 Body = dict[str, JsonValue]
 
 
@@ -113,16 +90,16 @@ async def update_field(client: AirtableClient, base_id: str, table_id: str, fiel
     return changed
 
 
-def field_of(table: Table, field: str, argument: str = "field") -> TableField:
+def field_of(table: Table, field: str) -> TableField:
     """The field with this id or name.
 
     Raises:
         NotFound: there is none; names the closest.
     """
-    found = next((item for item in table.fields if field in (item.id, item.name)), None)
+    found = find_field(table, field)
     if found is None:
         hint = did_you_mean(field, [item.name for item in table.fields]) or "list_tables shows the table's fields."
-        problem = FieldProblem(field=argument, message=f"is no field of {table.name!r}")
+        problem = FieldProblem(field="field", message=f"is no field of {table.name!r}")
         raise NotFound(f"There is no field {field[:80]!r}.", hint=hint, errors=[problem])
     return found
 
@@ -134,22 +111,18 @@ def check_types(fields: Sequence[NewField], place: str) -> None:
         InvalidInput: names the field and the closest type, or why a known type cannot be made.
     """
     problems = [
-        FieldProblem(
-            field=".".join(filter(None, (place, str(index) if place else "", "type"))), message=_why(field.type)
-        )
+        FieldProblem(field=f"{place}.{index}.type" if place else "type", message=_why(field.type))
         for index, field in enumerate(fields)
-        if field.type not in CREATABLE_TYPES
+        if field.type not in CREATABLE
     ]
     if problems:
         raise InvalidInput("Airtable's API cannot make a field of this type.", errors=problems)
 
 
 def _why(kind: str) -> str:
-    if kind in ("formula", "rollup", "multipleLookupValues", "lookup", "count", "autoNumber", "button", "aiText"):
+    if kind in COMPUTED or kind == "lookup":
         return f"{kind!r} fields can only be made in the Airtable app"
-    folded = {name.casefold(): name for name in CREATABLE_TYPES}
-    near = get_close_matches(kind.casefold(), folded, n=1, cutoff=0.5)
-    return f"did you mean {folded[near[0]]!r}?" if near else f"must be one of {', '.join(CREATABLE_TYPES)}"
+    return did_you_mean(kind, CREATABLE) or f"must be one of {', '.join(CREATABLE)}"
 
 
 def _request(method: Method, path: tuple[str, ...], body: Body) -> Request:

@@ -77,10 +77,11 @@ def _is_web_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _path(base_id: str, *webhook_id: str) -> tuple[str, ...]:
-    for each in webhook_id:
-        check_id("ach", each, "webhook_id")
-    return ("bases", base_id, "webhooks", *webhook_id)
+def _path(base_id: str, webhook_id: str | None = None) -> tuple[str, ...]:
+    if webhook_id is None:
+        return ("bases", base_id, "webhooks")
+    check_id("ach", webhook_id, "webhook_id")
+    return ("bases", base_id, "webhooks", webhook_id)
 
 
 async def _operation(client: AirtableClient, base_id: str, request: Request, part: str | None = None) -> Operation:

@@ -11,7 +11,7 @@ from smeboost_shared.toolkit import CREATE, DELETE, UPDATE
 
 from smeboost_airtable.arguments import BaseId, DryRun, TableId, Typecast
 from smeboost_airtable.batches import ReportProgress, check_size, check_unique, write_in_batches
-from smeboost_airtable.client import AirtableClient, check_record_id
+from smeboost_airtable.client import AirtableClient, check_id
 from smeboost_airtable.models import DeleteOutcome, NewRecord, RecordChange, UpsertOutcome, WriteOutcome
 from smeboost_airtable.rehearsals import rehearse_create, rehearse_delete, rehearse_update, rehearse_upsert
 from smeboost_airtable.writes import Creates, Deletes, Updates, Upserts
@@ -68,7 +68,7 @@ def _offer_update(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         """Change the given fields of records; a bad one fails alone."""
         check_size("records", len(records), limit)
         for index, record in enumerate(records):
-            check_record_id(record.id, f"records.{index}.id")
+            check_id("rec", record.id, f"records.{index}.id")
         check_unique("records.{}.id", [record.id for record in records])
         write = Updates(
             client=client, base_id=base_id, table_id=table_id, records=records, replace=replace, typecast=typecast
@@ -127,7 +127,7 @@ def _offer_delete(mcp: FastMCP, client: AirtableClient, limit: int) -> None:
         """Delete records for good; one that is not there fails alone."""
         check_size("record_ids", len(record_ids), limit)
         for index, record_id in enumerate(record_ids):
-            check_record_id(record_id, f"record_ids.{index}")
+            check_id("rec", record_id, f"record_ids.{index}")
         check_unique("record_ids.{}", record_ids)
         write = Deletes(client=client, base_id=base_id, table_id=table_id, record_ids=record_ids)
         if dry_run:
