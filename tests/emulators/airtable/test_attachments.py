@@ -2,7 +2,6 @@
 
 import base64
 import io
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 from smeboost_emulators.listening import bind, served_in_thread, url_of
 from smeboost_emulators.testing.airtable import StartAirtable, small_seed
+from smeboost_emulators.testing.waiting import until
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -23,7 +23,6 @@ ORDER, HAMMER = "recOrder000000001", "recProduct0000001"
 UPLOAD = f"{ORDER}/Papers/uploadAttachment"
 PAPERS = "fldOrderPapers001"
 MEBIBYTE = 1024 * 1024
-WAIT_SECONDS = 5
 
 
 def picture(width: int, height: int, kind: str = "PNG", **options: Any) -> bytes:
@@ -40,15 +39,6 @@ def uploaded(send: Any, content: bytes, filename: str = "a.bin", kind: str = "ap
     answer = send("POST", UPLOAD, json=body(content, filename, kind))
     assert answer.status_code == 200, answer.text
     return answer.json()["fields"][PAPERS][-1]
-
-
-def until(check: Callable[[], Any]) -> Any:
-    """What `check` gives as soon as it is not false, within the time that a test may wait."""
-    give_up = time.monotonic() + WAIT_SECONDS
-    while not (found := check()):
-        assert time.monotonic() < give_up, "it did not happen in time"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,30 +46,42 @@ def seed_file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_acknowledged_writes_survive_kill_9(tmp_path: Path, seed_file: str) -> None:
-    options = ("--data", str(tmp_path / "data"), "--seed", seed_file, "--no-rate-limit")
+def killed_while_it_writes(
+    running: subprocess.Popen[str], url: str, body: Callable[[int], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The fields, by record id, of all writes of products that were acknowledged before a kill in the middle."""
     acknowledged: dict[str, dict[str, Any]] = {}
     enough = threading.Event()
 
-    def write(url: str) -> None:
+    def write() -> None:
         with client(url) as http:
             for number in range(100_000):
-                fields = {"Name": f"Item {number}", "Kind": f"Kind {number % 3}", "Orders": ["recOrder000000001"]}
                 try:
-                    response = http.post("/Products", json={"fields": fields, "typecast": True})
+                    response = http.post("/Products", json=body(number))
                 except httpx.TransportError:
                     return
                 acknowledged[response.json()["id"]] = response.json()["fields"]
                 if len(acknowledged) >= 40:
                     enough.set()
 
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert enough.wait(WAIT_SECONDS)
+    running.kill()
+    writer.join(WAIT_SECONDS)
+    assert not writer.is_alive()
+    return acknowledged
+
+
+def test_acknowledged_writes_survive_kill_9(tmp_path: Path, seed_file: str) -> None:
+    options = ("--data", str(tmp_path / "data"), "--seed", seed_file, "--no-rate-limit")
+
+    def product(number: int) -> dict[str, Any]:
+        fields = {"Name": f"Item {number}", "Kind": f"Kind {number % 3}", "Orders": ["recOrder000000001"]}
+        return {"fields": fields, "typecast": True}
+
     with process(*options) as (running, url):
-        writer = threading.Thread(target=write, args=(url,))
-        writer.start()
-        assert enough.wait(WAIT_SECONDS)
-        running.kill()
-        writer.join(WAIT_SECONDS)
-        assert not writer.is_alive()
+        acknowledged = killed_while_it_writes(running, url, product)
     with process(*options) as (_, url), client(url) as http:
         for record_id, fields in acknowledged.items():
             assert http.get(f"/Products/{record_id}").json()["fields"] == fields
@@ -102,28 +114,11 @@ def test_files_and_comments_survive_kill_9_and_removed_files_go(tmp_path: Path, 
 def test_kill_9_loses_no_payload_of_an_acknowledged_write(tmp_path: Path, seed_file: str) -> None:
     options = ("--data", str(tmp_path / "data"), "--seed", seed_file, "--no-rate-limit")
     specification = {"options": {"filters": {"dataTypes": ["tableData"], "recordChangeScope": "tblProducts000001"}}}
-    hooks, acknowledged, enough = f"/v0/bases/{BASE}/webhooks", set[str](), threading.Event()
-
-    def write(url: str) -> None:
-        with client(url) as http:
-            for number in range(100_000):
-                try:
-                    response = http.post("/Products", json={"fields": {"Name": f"Item {number}"}})
-                except httpx.TransportError:
-                    return
-                acknowledged.add(response.json()["id"])
-                if len(acknowledged) >= 40:
-                    enough.set()
-
+    hooks = f"/v0/bases/{BASE}/webhooks"
     with process(*options) as (running, url):
         headers = {"Authorization": "Bearer patAny"}
         hook_id = httpx.post(url + hooks, headers=headers, json={"specification": specification}).json()["id"]
-        writer = threading.Thread(target=write, args=(url,))
-        writer.start()
-        assert enough.wait(WAIT_SECONDS)
-        running.kill()
-        writer.join(WAIT_SECONDS)
-        assert not writer.is_alive()
+        acknowledged = killed_while_it_writes(running, url, lambda number: {"fields": {"Name": f"Item {number}"}})
     told: list[str] = []
     cursor, more = 1, True
     with process(*options) as (_, url), client(url) as http:
@@ -133,7 +128,7 @@ def test_kill_9_loses_no_payload_of_an_acknowledged_write(tmp_path: Path, seed_f
             for payload in page["payloads"]:
                 told += payload["changedTablesById"]["tblProducts000001"]["createdRecordsById"]
         there = [record["id"] for record in http.get("/Products").json()["records"][5:]]
-    assert acknowledged <= set(told)
+    assert acknowledged.keys() <= set(told)
     assert told[: len(there)] == there
     assert cursor == len(told) + 1
 

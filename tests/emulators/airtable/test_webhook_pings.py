@@ -13,21 +13,12 @@ from pyairtable import Api
 from pyairtable.models import WebhookNotification
 from pyairtable.models.webhook import WebhookNotificationResult
 from smeboost_emulators.testing.airtable import AirtableEmulator, StartAirtable, small_seed
+from smeboost_emulators.testing.waiting import WAIT_SECONDS, until
 
 BASE = "appSmallShop00001"
 SPECIFICATION: dict[str, Any] = {"options": {"filters": {"dataTypes": ["tableData"]}}}
-WAIT_SECONDS = 5
 RETRIES = 13
 Connect = Callable[[AirtableEmulator], Api]
-
-
-def until(fact: Callable[[], Any]) -> Any:
-    """Wait, within bounds, for something that happens beside the requests."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := fact()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-    return found
 
 
 @dataclass
