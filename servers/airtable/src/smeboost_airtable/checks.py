@@ -6,8 +6,8 @@ types and cell values" page; what is only known from clients is not checked.
 """
 
 import re
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
@@ -80,14 +80,28 @@ def choices(field: TableField) -> list[str]:
     return [str(choice["name"]) for choice in listed if isinstance(choice, dict) and "name" in choice]
 
 
+def no_choice(name: str, known: Sequence[str]) -> str:
+    """What to say of a name that no choice has."""
+    hint = did_you_mean(name, known) or f"There is {', '.join(map(repr, known[:10]))}."
+    return f"has no choice {name[:80]!r}. {hint}"
+
+
+def read_moment(text: str) -> datetime | None:
+    """A date, or a date and a time (ISO 8601); in UTC when it names no zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def _wrong_choice(field: TableField, value: JsonValue) -> str | None:
     if field.type not in ("singleSelect", "multipleSelects"):
         return None
     known = choices(field)
     for name in _texts(value if isinstance(value, list) else [value]):
         if name and name not in known:
-            hint = did_you_mean(name, known) or f"There is {', '.join(map(repr, known[:10]))}."
-            return f"has no choice {name[:80]!r}. {hint} Set typecast to true to add it."
+            return f"{no_choice(name, known)} Set typecast to true to add it."
     return None
 
 
@@ -98,19 +112,9 @@ def _wrong_form(field: TableField, value: JsonValue) -> str | None:
     if field.type == "rating" and isinstance(value, int):
         most = (field.options or {}).get("max")
         return f"goes from 1 to {most}" if isinstance(most, int) and not 0 <= value <= most else None
-    if field.type in ("date", "dateTime") and isinstance(value, str) and value and not _is_moment(value):
+    if field.type in ("date", "dateTime") and isinstance(value, str) and value and read_moment(value) is None:
         return "takes a date such as 2026-12-31" + (" or 2026-12-31T09:30:00Z" if field.type == "dateTime" else "")
     return None
-
-
-def _is_moment(text: str) -> bool:
-    for read in (date.fromisoformat, datetime.fromisoformat):
-        try:
-            read(text)
-        except ValueError:
-            continue
-        return True
-    return False
 
 
 def _texts(values: Iterable[JsonValue]) -> list[str]:

@@ -22,11 +22,10 @@ from pydantic import JsonValue
 from smeboost_shared.errors import FieldProblem, InvalidInput
 from smeboost_shared.toolkit import unknown_name
 
-from smeboost_airtable.checks import choices, find_field, unknown_field
+from smeboost_airtable.checks import choices, find_field, no_choice, read_moment, unknown_field
 from smeboost_airtable.field_types import RESULTS
 from smeboost_airtable.formulas import all_of, any_of, cell, moment_literal, number_literal, text_literal
 from smeboost_airtable.models import Table, TableField
-from smeboost_airtable.schema import did_you_mean
 
 DEPTH_MAX = 5
 CONDITIONS_MAX = 100
@@ -286,8 +285,7 @@ def _choice(field: TableField, given: str, place: str) -> str:
     by_id = {str(choice.get("id")): str(choice.get("name")) for choice in listed}
     if given in by_id:
         return by_id[given]
-    hint = did_you_mean(given, known) or f"There is {', '.join(map(repr, known[:10]))}."
-    raise _wrong(place, f"{field.name!r} has no choice {given[:80]!r}. {hint}")
+    raise _wrong(place, f"{field.name!r} {no_choice(given, known)}")
 
 
 def _is_day(value: JsonValue) -> bool:
@@ -303,10 +301,10 @@ def _day(value: JsonValue) -> datetime | None:
 
 
 def _instant(value: JsonValue) -> datetime | None:
+    found = read_moment(value) if isinstance(value, str) else None
     try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return found and (found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
+        return found and found.astimezone(UTC)
+    except OverflowError:
         return None
 
 

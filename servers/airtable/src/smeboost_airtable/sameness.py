@@ -7,12 +7,12 @@ given as a URL, a choice that typecast may have changed) is not.
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import cast
 
 from pydantic import JsonValue
 
-from smeboost_airtable.checks import find_field
+from smeboost_airtable.checks import find_field, read_moment
 from smeboost_airtable.field_types import COMPUTED
 from smeboost_airtable.models import FieldValues, Record, Table, TableField
 
@@ -68,12 +68,6 @@ def _same_part(given: JsonValue, found: JsonValue) -> bool:
 
 
 def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            found = datetime.combine(date.fromisoformat(text), datetime.min.time())
-        except ValueError:
-            return None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+    """To the millisecond, as Airtable keeps it."""
+    found = read_moment(text)
+    return found and found.replace(microsecond=found.microsecond // 1000 * 1000)
