@@ -1,8 +1,12 @@
-"""Fixtures that every test may use: the emulators' own, and tool snapshots."""
+"""Fixtures that every test may use: the emulators' own, tool snapshots, and clients from npm."""
 
 import json
+import os
+import shutil
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from fastmcp import FastMCP
@@ -11,6 +15,8 @@ from hypothesis import settings
 # A machine that is busy with other things must not fail a property.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+NPM_INSTALL_SECONDS_MAX = 90
 
 pytest_plugins = [
     "smeboost_emulators.testing.stores",
@@ -44,3 +50,28 @@ def assert_tools_match(request: pytest.FixtureRequest) -> Callable[[FastMCP, Pat
         assert snapshot.read_text(encoding="utf-8") == text
 
     return compare
+
+
+def give_up(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def npm_package(request: pytest.FixtureRequest) -> Callable[[str, str], Path]:
+    """`node_modules` with a package, installed once and kept in pytest's cache; Node may be absent, never in CI."""
+
+    def install(name: str, version: str) -> Path:
+        if not shutil.which("node") or not shutil.which("npm"):
+            give_up(f"node and npm are needed to run {name}")
+        assert request.config.cache is not None
+        folder = request.config.cache.mkdir(f"npm-{name}-{version}")
+        if not (folder / "node_modules" / name / "package.json").exists():
+            command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{name}@{version}"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=NPM_INSTALL_SECONDS_MAX, check=False)
+            if done.returncode:
+                give_up(f"npm cannot install {name}@{version}: {done.stderr[-300:]}")
+        return folder / "node_modules"
+
+    return install

@@ -1,11 +1,7 @@
 """A shop in an emulator, and two ways to talk to it: pyairtable, and plain HTTP for what no client sends."""
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 import pytest
@@ -14,32 +10,6 @@ from smeboost_emulators.airtable.state.schema import State
 from smeboost_emulators.testing.airtable import AirtableEmulator, running_emulator, small_seed
 
 BASE = "appSmallShop00001"
-INSTALL_SECONDS_MAX = 90
-
-
-def give_up(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="session")
-def npm_package(request: pytest.FixtureRequest) -> Callable[[str, str], Path]:
-    """`node_modules` with a package, installed once and kept in pytest's cache; Node may be absent, never in CI."""
-
-    def install(name: str, version: str) -> Path:
-        if not shutil.which("node") or not shutil.which("npm"):
-            give_up(f"node and npm are needed to run {name}")
-        assert request.config.cache is not None
-        folder = request.config.cache.mkdir(f"npm-{name}-{version}")
-        if not (folder / "node_modules" / name / "package.json").exists():
-            command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{name}@{version}"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS_MAX, check=False)
-            if done.returncode:
-                give_up(f"npm cannot install {name}@{version}: {done.stderr[-300:]}")
-        return folder / "node_modules"
-
-    return install
 
 
 @pytest.fixture(scope="session")

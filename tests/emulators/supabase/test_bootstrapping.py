@@ -67,3 +67,28 @@ def test_a_migrations_table_is_open_to_the_api_roles_until_policies_close_it(pre
         connection.execute("create table public.things (id int, owner uuid references auth.users (id))")
         connection.execute("set role anon")
         assert connection.execute("select * from public.things").fetchall() == []
+
+
+def test_a_second_start_gives_back_no_right_that_was_taken_away(prepared):
+    with psycopg.connect(prepared, autocommit=True) as connection:
+        connection.execute("revoke usage on schema public from anon, public")
+        connection.execute("alter default privileges in schema public revoke all on tables from anon")
+
+    asyncio.run(bootstrap(prepared))
+
+    with psycopg.connect(prepared, autocommit=True) as connection:
+        connection.execute("create table public.things (id int)")
+        seen = connection.execute(
+            "select has_schema_privilege('anon', 'public', 'usage'), has_table_privilege('anon', 'things', 'select')"
+        ).fetchone()
+    assert seen == (False, False)
+
+
+def test_a_database_of_a_version_that_kept_no_list_is_taken_over(prepared):
+    with psycopg.connect(prepared, autocommit=True) as connection:
+        connection.execute("drop table _smeboost.steps")
+
+    asyncio.run(bootstrap(prepared))
+
+    with psycopg.connect(prepared) as connection:
+        assert connection.execute("select count(*) > 2 from _smeboost.steps").fetchone() == (True,)

@@ -70,6 +70,8 @@ class Postgres:
             "max_connections": str(CONNECTIONS_MAX),
             "fsync": "on" if self.durable else "off",
             "full_page_writes": "on" if self.durable else "off",
+            # Supabase's own setting: changes of tables are read from the log to be told to subscribers.
+            "wal_level": "logical",
             "timezone": "UTC",
             "log_timezone": "UTC",
         }

@@ -6,7 +6,7 @@ answer 501 `not_supported`.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from smeboost_emulators.supabase.api_keys import ApiKeys, RequireApiKey
@@ -88,15 +88,19 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str) -> 
         except (DatabaseDown, PoolBusy):
             raise StoreUnavailable("the database does not let the role authenticator in; see its log") from None
         auth = AuthService(settings, auth_pool, keyring, passwords)
-        yield Backend(create_app(auth, RestService(settings, rest_pool, keyring, cache), keys), keys)
+        parts = {
+            "/auth/v1": auth_routes(auth),
+            "/rest/v1": rest_routes(RestService(settings, rest_pool, keyring, cache)),
+        }
+        yield Backend(_create_app(parts, auth_pool, keys), keys)
 
 
-def create_app(auth: AuthService, rest: RestService, keys: ApiKeys) -> Starlette:
-    """The app of services that are already open."""
+def _create_app(parts: Mapping[str, Sequence[BaseRoute]], pool: Pool, keys: ApiKeys) -> Starlette:
+    """The app of parts that are already open; `pool` tells whether the database answers."""
 
     async def healthz(_request: Request) -> Response:
         try:
-            async with auth.pool.connection() as connection:
+            async with pool.connection() as connection:
                 await connection.execute("select 1")
         except (DatabaseDown, PoolBusy, psycopg.Error):
             return JSONResponse({"status": "unavailable", "reason": "database"}, 503)
@@ -105,8 +109,7 @@ def create_app(auth: AuthService, rest: RestService, keys: ApiKeys) -> Starlette
     return Starlette(
         routes=[
             Route("/healthz", healthz),
-            Mount("/auth/v1", routes=auth_routes(auth)),
-            Mount("/rest/v1", routes=rest_routes(rest)),
+            *(Mount(prefix, routes=routes) for prefix, routes in parts.items()),
             Route("/{path:path}", _elsewhere, methods=ANY_METHOD),
         ],
         middleware=[

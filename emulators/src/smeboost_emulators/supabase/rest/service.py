@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from smeboost_emulators.intake import BodyRefused, read_body
+from smeboost_emulators.supabase.callers import ANONYMOUS, Caller, Circumstances, become, caller_of
 from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.rest import writes
 from smeboost_emulators.supabase.rest.errors import (
@@ -46,14 +47,11 @@ from smeboost_emulators.supabase.rest.requests import Query, parse_payload, pars
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.statements import Binder, Target
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
-from smeboost_emulators.supabase.tokens import Claims, Keyring, TokenRejected
+from smeboost_emulators.supabase.tokens import Keyring, TokenRejected
 
 SKEW_SECONDS = 30
 READS = frozenset({"GET", "HEAD"})
-_BECOME = """select set_config('transaction_read_only', $1, true), set_config('search_path', $2, true),
-  set_config('request.jwt.claims', $3, true), set_config('request.method', $4, true),
-  set_config('request.path', $5, true), set_config('request.headers', $6, true),
-  set_config('request.cookies', $7, true), set_config('role', $8, true)"""
+NOBODY = Caller(ANONYMOUS, {})
 
 
 @dataclass(frozen=True)
@@ -91,12 +89,10 @@ class RestService:
 
     async def answer(self, request: Request) -> Response:
         """Any request for a relation; every refusal in PostgREST's form."""
-        role = "anon"
+        caller = NOBODY
         try:
-            claims = self._claims(request)
-            role = str(claims.get("role", role))
-            asked = await self._asked(request)
-            return await self._run(asked, claims, role)
+            caller = self._caller(request)
+            return await self._run(await self._asked(request), caller)
         except RestFailure as exc:
             return exc.response()
         except BodyRefused as exc:
@@ -106,14 +102,11 @@ class RestService:
         except PoolBusy:
             return pool_busy().response()
         except psycopg.Error as exc:
-            return from_database(exc, role=role).response()
+            return from_database(exc, role=caller.role).response()
 
-    def _claims(self, request: Request) -> Claims:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            return {}
+    def _caller(self, request: Request) -> Caller:
         try:
-            return self._keyring.verify(token.strip(), leeway_seconds=SKEW_SECONDS)
+            return caller_of(request.headers.get("authorization"), self._keyring, leeway_seconds=SKEW_SECONDS)
         except TokenRejected as exc:
             code = "PGRST303" if exc.reason == "claims" else "PGRST301"
             challenge = f'Bearer error="invalid_token", error_description="{exc}"'
@@ -137,21 +130,21 @@ class RestService:
             body=await read_body(request, limit_bytes=self._settings.rest_body_max_bytes),
         )
 
-    async def _run(self, asked: Asked, claims: Claims, role: str) -> Response:
+    async def _run(self, asked: Asked, caller: Caller) -> Response:
         try:
-            return await self._in_transaction(asked, claims, role)
+            return await self._in_transaction(asked, caller)
         except UnknownName as exc:
             if not await self._cache.knows_database(exc.schema, exc.relation, exc.column):
                 raise
             await self._cache.reload()
-        return await self._in_transaction(asked, claims, role)
+        return await self._in_transaction(asked, caller)
 
-    async def _in_transaction(self, asked: Asked, claims: Claims, role: str) -> Response:
+    async def _in_transaction(self, asked: Asked, caller: Caller) -> Response:
         target = self._target(asked)
         perform = {"POST": _insert, "PATCH": _update, "DELETE": _delete}.get(asked.method, _read)
         async with self._pool.connection() as connection:
             cursor = AsyncRawCursor(connection)
-            await cursor.execute(_BECOME, self._context(asked, claims, role))
+            await become(cursor, caller, self._circumstances(asked), read_only=asked.method in READS)
             return await perform(_Statement(connection, cursor, self._settings.db_max_rows), asked, target)
 
     def _target(self, asked: Asked) -> Target:
@@ -166,19 +159,13 @@ class RestService:
             raise UnknownName(failure, schema=asked.schema, relation=asked.relation)
         return Target(relation, schema)
 
-    def _context(self, asked: Asked, claims: Claims, role: str) -> Sequence[str]:
-        request = asked.request
-        path = list(dict.fromkeys([asked.schema, *self._settings.extra_search_path]))
-        quoted = ", ".join('"' + name.replace('"', '""') + '"' for name in path)
-        return (
-            "on" if asked.method in READS else "off",
-            quoted,
-            json.dumps({"role": role, **claims}),
-            asked.method,
-            f"/{asked.relation}",
-            json.dumps(dict(request.headers)),
-            json.dumps(request.cookies),
-            role,
+    def _circumstances(self, asked: Asked) -> Circumstances:
+        return Circumstances(
+            method=asked.method,
+            path=f"/{asked.relation}",
+            search_path=(asked.schema, *self._settings.extra_search_path),
+            headers=asked.request.headers,
+            cookies=asked.request.cookies,
         )
 
 

@@ -1,59 +1,4 @@
--- What a Supabase project has before its first migration: roles, the auth schema, helper functions, default privileges.
--- Every statement may run again on a database that already has it. Names of tables and columns are GoTrue's, because
--- migrations and seed scripts in the wild refer to them.
-
--- Roles belong to the whole server, so two databases of one server may be prepared at the same time.
-lock table pg_catalog.pg_authid in share row exclusive mode;
-
-do $$
-begin
-  if to_regrole('anon') is null then
-    create role anon nologin noinherit;
-  end if;
-  if to_regrole('authenticated') is null then
-    create role authenticated nologin noinherit;
-  end if;
-  if to_regrole('service_role') is null then
-    create role service_role nologin noinherit bypassrls;
-  end if;
-  if to_regrole('authenticator') is null then
-    create role authenticator login noinherit;
-  end if;
-  if to_regrole('supabase_auth_admin') is null then
-    create role supabase_auth_admin login noinherit createrole;
-  end if;
-  if not pg_has_role('authenticator', 'anon', 'member') then
-    grant anon to authenticator;
-  end if;
-  if not pg_has_role('authenticator', 'authenticated', 'member') then
-    grant authenticated to authenticator;
-  end if;
-  if not pg_has_role('authenticator', 'service_role', 'member') then
-    grant service_role to authenticator;
-  end if;
-end
-$$;
-
-create schema if not exists extensions;
-grant usage on schema extensions to anon, authenticated, service_role;
-
--- The embedded PostgreSQL has no pgcrypto; nothing here needs it.
-do $$
-begin
-  if exists (select from pg_available_extensions where name = 'pgcrypto') then
-    create extension if not exists pgcrypto with schema extensions;
-  end if;
-  if exists (select from pg_available_extensions where name = 'uuid-ossp') then
-    create extension if not exists "uuid-ossp" with schema extensions;
-  end if;
-end
-$$;
-
--- Everybody may use what a migration makes in public; row level security is what protects it.
-grant usage on schema public to anon, authenticated, service_role;
-alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
-alter default privileges in schema public grant all on routines to anon, authenticated, service_role;
-alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+-- The auth schema. Names of tables and columns are GoTrue's, because migrations and seed scripts in the wild refer to them.
 
 create schema if not exists auth authorization supabase_auth_admin;
 grant usage on schema auth to anon, authenticated, service_role;
@@ -184,7 +129,7 @@ create or replace function auth.email() returns text language sql stable as $$
 $$;
 
 -- What this backend keeps for itself: the key it signs tokens with.
-create schema if not exists _smeboost authorization supabase_auth_admin;
+grant usage on schema _smeboost to supabase_auth_admin;
 
 create table if not exists _smeboost.signing_keys (
   kid text primary key,
@@ -198,30 +143,11 @@ declare
 begin
   for object in
     select oid from pg_catalog.pg_class
-    where relnamespace in ('auth'::regnamespace, '_smeboost'::regnamespace) and relkind in ('r', 'p')
-      and relowner <> 'supabase_auth_admin'::regrole
+    where relnamespace = 'auth'::regnamespace and relkind in ('r', 'p') and relowner <> 'supabase_auth_admin'::regrole
   loop
     execute format('alter table %s owner to supabase_auth_admin', object);
   end loop;
 end
 $$;
 
-revoke all on schema _smeboost from public;
-
--- Tell the REST part that its picture of the schema is old, as Supabase's own event triggers do.
-create or replace function extensions.pgrst_ddl_watch() returns event_trigger language plpgsql as $$
-begin
-  notify pgrst, 'reload schema';
-end
-$$;
-
-do $$
-begin
-  if not exists (select from pg_event_trigger where evtname = 'pgrst_ddl_watch') then
-    create event trigger pgrst_ddl_watch on ddl_command_end execute function extensions.pgrst_ddl_watch();
-  end if;
-  if not exists (select from pg_event_trigger where evtname = 'pgrst_drop_watch') then
-    create event trigger pgrst_drop_watch on sql_drop execute function extensions.pgrst_ddl_watch();
-  end if;
-end
-$$;
+alter table _smeboost.signing_keys owner to supabase_auth_admin;
