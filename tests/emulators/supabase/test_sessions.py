@@ -339,7 +339,7 @@ def test_an_address_is_changed_with_its_identity(http, person, new_email):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "otp"), ("POST", "recover"), ("GET", "authorize"), ("POST", "factors"), ("POST", "admin/generate_link")],
+    [("POST", "otp"), ("POST", "recover"), ("GET", "authorize"), ("POST", "sso"), ("POST", "admin/generate_link")],
 )
 def test_what_is_not_built_says_so(http, method, path):
     answer = http.request(method, f"/auth/v1/{path}")

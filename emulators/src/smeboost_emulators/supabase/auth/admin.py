@@ -81,7 +81,7 @@ class Admin:
         """GET /admin/users/{id}."""
         self._service.require_admin(request)
         async with self._service.pool.connection() as connection:
-            [person] = await users.as_json(connection, await _named(connection, request))
+            [person] = await users.as_json(connection, await named_user(connection, request))
         return JSONResponse(person)
 
     async def change(self, request: Request) -> Response:
@@ -90,7 +90,7 @@ class Admin:
         asked = parse(await self._service.body(request), AdminUser)
         refuse_phone(asked.phone)
         async with self._service.pool.connection() as connection:
-            user = await _named(connection, request)
+            user = await named_user(connection, request)
         columns = await self._columns(user, asked)
         try:
             async with self._service.pool.connection() as connection:
@@ -106,7 +106,7 @@ class Admin:
         if parse(await self._service.body(request), AdminDelete).should_soft_delete:
             raise not_supported("Deleting a user softly")
         async with self._service.pool.connection() as connection:
-            user = await _named(connection, request)
+            user = await named_user(connection, request)
             await users.remove(connection, user.id)
         return JSONResponse({})
 
@@ -141,7 +141,12 @@ class Admin:
         return await self._service.hash_password(secrets.token_urlsafe(48))
 
 
-async def _named(connection: Connection, request: Request) -> User:
+async def named_user(connection: Connection, request: Request) -> User:
+    """The person whom the path of an admin request names.
+
+    Raises:
+        AuthFailure: validation_failed, user_not_found.
+    """
     user_id = uuid_or_none(request.path_params["user_id"])
     if user_id is None:
         raise invalid("user_id must be an UUID", status=404)

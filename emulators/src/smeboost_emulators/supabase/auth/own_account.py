@@ -7,7 +7,7 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth import factors, sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, not_supported
 from smeboost_emulators.supabase.auth.requests import UserChange, parse
 from smeboost_emulators.supabase.auth.service import AuthService, merged, normal_email, refuse_phone
@@ -36,6 +36,8 @@ class Profile:
         refuse_phone(asked.phone)
         async with self._service.pool.connection() as connection:
             user, session = await self._service.current(connection, claims)
+            if _guarded(user, asked) and not (session and session.aal == "aal2"):
+                await _require_no_factor(connection, user)
         columns = await self._columns(user, asked)
         try:
             async with self._service.pool.connection() as connection:
@@ -59,6 +61,16 @@ class Profile:
                 raise not_supported("Confirming a new e-mail address by mail")
             columns |= {"email": email, "email_confirmed_at": datetime.now(UTC)}
         return columns
+
+
+def _guarded(user: User, asked: UserChange) -> bool:
+    return bool(asked.password) or bool(asked.email and asked.email.strip().lower() != (user.email or ""))
+
+
+async def _require_no_factor(connection: Connection, user: User) -> None:
+    if await factors.has_verified(connection, user.id):
+        message = "AAL2 session is required to update email or password when MFA is enabled."
+        raise AuthFailure(401, "insufficient_aal", message)
 
 
 async def _apply(

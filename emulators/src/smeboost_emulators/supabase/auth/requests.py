@@ -51,6 +51,21 @@ class AdminDelete(msgspec.Struct):
     should_soft_delete: bool | None = None
 
 
+class NewFactor(msgspec.Struct):
+    factor_type: str | None = None
+    friendly_name: str | None = None
+    issuer: str | None = None
+
+
+class FactorCode(msgspec.Struct):
+    challenge_id: str | None = None
+    code: str | None = None
+
+
+class FactorChange(msgspec.Struct):
+    friendly_name: str | None = None
+
+
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from smeboost_emulators.intake import BodyRefused
 from smeboost_emulators.supabase.auth.admin import Admin
+from smeboost_emulators.supabase.auth.admin_factors import AdminFactors
 from smeboost_emulators.supabase.auth.errors import (
     AuthFailure,
     OAuthFailure,
@@ -21,6 +22,7 @@ from smeboost_emulators.supabase.auth.errors import (
     not_supported,
     oauth_response,
 )
+from smeboost_emulators.supabase.auth.mfa import Mfa
 from smeboost_emulators.supabase.auth.own_account import Profile
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.auth.signin import SignIn
@@ -36,7 +38,6 @@ NOT_BUILT = frozenset(
         "admin",
         "authorize",
         "callback",
-        "factors",
         "invite",
         "magiclink",
         "oauth",
@@ -86,6 +87,7 @@ log = get_logger("supabase-auth")
 def auth_routes(service: AuthService) -> list[Route]:
     """The routes, relative to /auth/v1."""
     sign_in, profile, admin = SignIn(service), Profile(service), Admin(service)
+    mfa, admin_factors = Mfa(service), AdminFactors(service)
     endpoints: dict[str, dict[str, Endpoint]] = {
         "/signup": {"POST": sign_in.sign_up},
         "/token": {"POST": sign_in.token},
@@ -93,6 +95,12 @@ def auth_routes(service: AuthService) -> list[Route]:
         "/user": {"GET": profile.show, "PUT": profile.change},
         "/admin/users": {"GET": admin.list, "POST": admin.create},
         "/admin/users/{user_id}": {"GET": admin.show, "PUT": admin.change, "DELETE": admin.remove},
+        "/admin/users/{user_id}/factors": {"GET": admin_factors.list},
+        "/admin/users/{user_id}/factors/{factor_id}": {"PUT": admin_factors.change, "DELETE": admin_factors.remove},
+        "/factors": {"POST": mfa.enroll},
+        "/factors/{factor_id}": {"DELETE": mfa.unenroll},
+        "/factors/{factor_id}/challenge": {"POST": mfa.challenge},
+        "/factors/{factor_id}/verify": {"POST": mfa.verify},
         "/.well-known/jwks.json": {"GET": _jwks(service)},
         "/settings": {"GET": _settings(service)},
         "/health": {"GET": _health},

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from smeboost_emulators.intake import read_body
 from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth.durations import go_duration
 from smeboost_emulators.supabase.auth.errors import AuthFailure, bad_token, invalid
 from smeboost_emulators.supabase.auth.sessions import Client, Session
 from smeboost_emulators.supabase.auth.users import User
@@ -25,7 +26,6 @@ BAN_YEARS_MAX = 100
 # The form that HTML gives an <input type="email">, which is also what GoTrue checks.
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
-_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -188,11 +188,10 @@ def ban_end(duration: str) -> datetime | None:
     """
     if duration == "none":
         return None
-    match = _DURATION.fullmatch(duration)
-    if not duration or match is None:
-        raise invalid(f"invalid format for ban duration: {duration[:50]!r}; write e.g. 24h or none")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        length = go_duration(duration)
+    except ValueError:
+        raise invalid(f"invalid format for ban duration: {duration[:50]!r}; write e.g. 24h or none") from None
     if length > timedelta(days=366 * BAN_YEARS_MAX):
         raise invalid(f"ban duration is longer than {BAN_YEARS_MAX} years")
     return datetime.now(UTC) + length

@@ -69,11 +69,7 @@ async def start(connection: Connection, user_id: UUID, *, method: str, client: C
            values (%s, %s, now(), now(), 'aal1', %s, %s)""",
         (session.id, user_id, (client.user_agent or "")[:USER_AGENT_MAX_LENGTH], client.ip),
     )
-    await connection.execute(
-        """insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
-           values (%s, %s, now(), now(), %s)""",
-        (uuid4(), session.id, method),
-    )
+    await note_method(connection, session.id, method)
     return session, await _store_token(connection, session, parent=None)
 
 
@@ -119,6 +115,46 @@ async def rotate(connection: Connection, session: Session, token: RefreshToken) 
         "update auth.refresh_tokens set revoked = true, updated_at = now() where token = %s", (token.token,)
     )
     return await _store_token(connection, session, parent=token.token)
+
+
+async def raise_level(connection: Connection, session: Session, factor_id: UUID, *, method: str) -> None:
+    """Note that the person of a session has proved a second factor."""
+    await connection.execute(
+        "update auth.sessions set aal = 'aal2', factor_id = %s, updated_at = now() where id = %s",
+        (factor_id, session.id),
+    )
+    await note_method(connection, session.id, method)
+
+
+async def lower_level(connection: Connection, user_id: UUID, factor_id: UUID) -> None:
+    """Take back what a factor that is gone has proved."""
+    await connection.execute(
+        """delete from auth.mfa_amr_claims where authentication_method = 'totp' and session_id in
+             (select id from auth.sessions where user_id = %s and factor_id = %s)""",
+        (user_id, factor_id),
+    )
+    await connection.execute(
+        """update auth.sessions set aal = 'aal1', factor_id = null, updated_at = now()
+           where user_id = %s and factor_id = %s""",
+        (user_id, factor_id),
+    )
+
+
+async def end_below_second_level(connection: Connection, user_id: UUID) -> None:
+    """Remove the sessions of a person that have proved no second factor."""
+    await connection.execute(
+        "delete from auth.sessions where user_id = %s and (aal is null or aal < 'aal2')", (user_id,)
+    )
+
+
+async def note_method(connection: Connection, session_id: UUID, method: str) -> None:
+    """Add to the `amr` claim of a session, or renew what is there."""
+    await connection.execute(
+        """insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
+           values (%s, %s, now(), now(), %s)
+           on conflict (session_id, authentication_method) do update set updated_at = now()""",
+        (uuid4(), session_id, method),
+    )
 
 
 async def note_refresh(connection: Connection, session: Session, client: Client) -> None:

@@ -1,7 +1,13 @@
 """Settings of auth, under GoTrue's names where they mean the same here."""
 
-from pydantic import Field
+from datetime import timedelta
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from smeboost_shared.settings import Settings
+
+from smeboost_emulators.supabase.auth.durations import GoDuration
+from smeboost_emulators.supabase.auth.sealing import Seal, master_key
 
 
 class AuthSettings(Settings):
@@ -26,3 +32,76 @@ class AuthSettings(Settings):
         200, ge=1, validation_alias="SUPABASE_PASSWORD_QUEUE_MAX", description="waiting sign-ins before 429"
     )
     auth_body_max_bytes: int = Field(1_048_576, ge=1, validation_alias="SUPABASE_AUTH_BODY_MAX_BYTES")
+
+    totp_enroll_enabled: bool = Field(True, validation_alias="GOTRUE_MFA_TOTP_ENROLL_ENABLED")
+    totp_verify_enabled: bool = Field(True, validation_alias="GOTRUE_MFA_TOTP_VERIFY_ENABLED")
+    mfa_challenge_expiry_seconds: float = Field(
+        300, gt=0, le=86_400, validation_alias="GOTRUE_MFA_CHALLENGE_EXPIRY_DURATION"
+    )
+    mfa_factor_expiry: GoDuration = Field(
+        timedelta(minutes=5),
+        gt=timedelta(),
+        validation_alias="GOTRUE_MFA_FACTOR_EXPIRY_DURATION",
+        description="an unverified factor that nobody challenged goes after this time",
+    )
+    mfa_enrolled_factors_max: int = Field(10, ge=0, le=100, validation_alias="GOTRUE_MFA_MAX_ENROLLED_FACTORS")
+    mfa_verified_factors_max: int = Field(10, ge=0, le=100, validation_alias="GOTRUE_MFA_MAX_VERIFIED_FACTORS")
+    mfa_attempts_max: int = Field(
+        15,
+        ge=1,
+        le=1000,
+        validation_alias="GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY",
+        description="challenges and wrong codes of one factor in SUPABASE_MFA_ATTEMPTS_WINDOW",
+    )
+    mfa_attempts_window: GoDuration = Field(
+        timedelta(minutes=5), gt=timedelta(), le=timedelta(days=1), validation_alias="SUPABASE_MFA_ATTEMPTS_WINDOW"
+    )
+
+    db_encryption: bool = Field(
+        False, validation_alias="GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT", description="seal the secrets of factors"
+    )
+    db_encryption_key_id: str = Field("", validation_alias="GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID")
+    db_encryption_key: SecretStr | None = Field(
+        None,
+        validation_alias="GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY",
+        description="256 bits in URL-safe base64",
+    )
+    db_decryption_keys: SecretStr | None = Field(
+        None,
+        validation_alias="GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS",
+        description="older keys as id:key,id:key",
+    )
+
+    @field_validator("db_encryption_key")
+    @classmethod
+    def _usable(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None:
+            master_key(key.get_secret_value())
+        return key
+
+    @field_validator("db_decryption_keys")
+    @classmethod
+    def _all_usable(cls, keys: SecretStr | None) -> SecretStr | None:
+        _decryption_keys(keys)
+        return keys
+
+    @model_validator(mode="after")
+    def _sealed_with_something(self) -> Self:
+        if self.db_encryption and not (self.db_encryption_key and self.db_encryption_key_id):
+            raise ValueError(
+                "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT needs GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID and _KEY"
+            )
+        return self
+
+    @property
+    def seal(self) -> Seal:
+        """How secrets are kept in the database."""
+        keys = _decryption_keys(self.db_decryption_keys)
+        if self.db_encryption_key and self.db_encryption_key_id:
+            keys[self.db_encryption_key_id] = master_key(self.db_encryption_key.get_secret_value())
+        return Seal(self.db_encryption_key_id if self.db_encryption else "", keys)
+
+
+def _decryption_keys(text: SecretStr | None) -> dict[str, bytes]:
+    pairs = [pair.partition(":") for pair in text.get_secret_value().split(",") if pair] if text else []
+    return {key_id.strip(): master_key(key.strip()) for key_id, _, key in pairs}

@@ -1,5 +1,6 @@
 """People and their identities: rows of `auth.users` and `auth.identities`, and the JSON they are shown as."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -9,7 +10,9 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from smeboost_emulators.supabase.auth import factors
 from smeboost_emulators.supabase.auth.errors import AuthFailure
+from smeboost_emulators.supabase.auth.factors import Factor, factor_json
 from smeboost_emulators.supabase.pools import Connection
 
 AUDIENCE = "authenticated"
@@ -152,7 +155,7 @@ async def remove(connection: Connection, user_id: UUID) -> None:
 
 
 async def as_json(connection: Connection, *people: User) -> list[dict[str, Any]]:
-    """The public form of people, identities included; the password hash is not part of it."""
+    """The public form of people, identities and factors included; hashes and secrets are not part of it."""
     identities: dict[UUID, list[dict[str, Any]]] = {person.id: [] for person in people}
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
@@ -160,10 +163,11 @@ async def as_json(connection: Connection, *people: User) -> list[dict[str, Any]]
         )
         async for row in cursor:
             identities[row["user_id"]].append(_identity_json(row))
-    return [user_json(person, identities[person.id]) for person in people]
+    second = await factors.of_users(connection, list(identities))
+    return [user_json(person, identities[person.id], second[person.id]) for person in people]
 
 
-def user_json(user: User, identities: list[dict[str, Any]]) -> dict[str, Any]:
+def user_json(user: User, identities: list[dict[str, Any]], second: Sequence[Factor] = ()) -> dict[str, Any]:
     """A person as GoTrue shows one; members that are always there, then those that have a value."""
     always = {
         "id": str(user.id),
@@ -192,7 +196,8 @@ def user_json(user: User, identities: list[dict[str, Any]]) -> dict[str, Any]:
             "deleted_at",
         )
     }
-    return always | {name: _timestamp(moment) for name, moment in moments.items() if moment is not None}
+    listed = {"factors": [factor_json(factor) for factor in second]} if second else {}
+    return always | listed | {name: _timestamp(moment) for name, moment in moments.items() if moment is not None}
 
 
 def _identity_json(row: dict[str, Any]) -> dict[str, Any]:
