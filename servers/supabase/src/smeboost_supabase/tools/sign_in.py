@@ -33,19 +33,19 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
         Pass `session` to the row tools: row level security then decides what this person may see and do. The tokens
         stay in this server and are renewed while the session is used. End it with sign_out.
         """
-        return await client.sign_in(email, password)
+        return await client.sign_ins.sign_in(email, password)
 
     @mcp.tool(annotations=SESSION, title="Refresh a session")
     async def refresh_session(session: Session) -> SignedIn:
         """Renew a session now, for instance to pick up changed rights; it is renewed by itself when it is used."""
-        return await client.refresh_session(session)
+        return await client.sign_ins.refresh_session(session)
 
     @mcp.tool(annotations=READ, title="Get the signed-in person")
     async def get_user(session: Session) -> User:
         """Get the person behind a session, as the project has them now."""
-        return await client.get_user(session)
+        return await client.sign_ins.get_user(session)
 
     @mcp.tool(annotations=SESSION, title="Sign out")
     async def sign_out(session: Session) -> SignedOut:
         """End a session; other sessions of the same person go on."""
-        return await client.sign_out(session)
+        return await client.sign_ins.sign_out(session)
