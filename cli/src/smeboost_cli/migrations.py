@@ -17,8 +17,7 @@ from pathlib import Path
 
 from psycopg import AsyncConnection, Error, OperationalError, ProgrammingError
 from smeboost_shared.errors import Conflict, Misconfigured, StoreUnavailable
-
-from smeboost_cli.statements import controls_transaction, same_text, split_statements
+from smeboost_shared.statements import controls_transaction, same_text, split_statements
 
 CONNECT_TIMEOUT_SECONDS = 10
 LOCK_TIMEOUT_SECONDS = 60

@@ -1,6 +1,7 @@
 """Cut SQL text into its statements, as far as PostgreSQL's lexical rules need it (manual, section 4.1).
 
-Only for what is recorded and for explaining: a file is always run as it stands.
+Two use it: the operator's migrations, whose files are always run as they stand, and the Supabase server, which asks a
+person before some statements. It decides nothing about rights: the database does.
 """
 
 import re
