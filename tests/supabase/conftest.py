@@ -284,3 +284,15 @@ async def as_anyone(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -
 async def as_service(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
     """The tools with the key that passes row level security."""
     return await tools_of(backend.url, key=backend.service_role_key)
+
+
+@pytest.fixture
+async def as_owner(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
+    """The tools with the public key and the owner's connection string."""
+    return await tools_of(backend.url, key=backend.anon_key, db_url=backend.database_url)
+
+
+@pytest.fixture
+async def over_sql(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
+    """The tools with a connection string and nothing else."""
+    return await tools_of("", key="", db_url=backend.database_url)

@@ -12,6 +12,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 from smeboost_shared.errors import Misconfigured
+from smeboost_shared.listing import tokens_about
 from smeboost_shared.settings import load
 from smeboost_supabase.settings import SupabaseSettings
 
@@ -29,7 +30,8 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 async def test_the_tools_are_the_ones_in_the_snapshot(server_for, unused_url, assert_tools_match):
-    await assert_tools_match(server_for(unused_url), SNAPSHOT)
+    whole = server_for(unused_url, db_url="postgresql://localhost/x", sql_writes=True)
+    await assert_tools_match(whole, SNAPSHOT)
 
 
 async def test_the_server_speaks_stdio(scripted_project, tools_with, tmp_path):
@@ -122,3 +124,30 @@ def test_a_wrong_setting_is_named_without_its_value(settings, named):
         load(SupabaseSettings, **{"url": "http://127.0.0.1:1", "key": "k", **settings})
     assert [problem.field for problem in caught.value.errors] == [named]
     assert "leaked" not in caught.value.message
+
+
+def test_a_connection_string_alone_is_enough_and_a_url_needs_its_key(monkeypatch):
+    monkeypatch.delenv("SUPABASE_URL", raising=False)
+    assert load(SupabaseSettings, db_url="postgresql://localhost/x").has_project is False
+    with pytest.raises(Misconfigured) as caught:
+        load(SupabaseSettings, url="http://127.0.0.1:1")
+    assert [problem.field for problem in caught.value.errors] == ["SUPABASE_KEY"]
+
+
+async def test_only_tools_that_have_what_they_need_are_offered(server_for, unused_url):
+    over_sql = await server_for("", key="", db_url="postgresql://localhost/x").list_tools()
+    over_http = await server_for(unused_url).list_tools()
+    assert {tool.name for tool in over_sql} == {"list_tables", "describe_schema", "run_query", "explain_query"}
+    assert {tool.name for tool in over_http} == READS | WRITES
+
+
+async def test_a_listing_costs_its_reader_few_tokens(server_for, unused_url):
+    listed = await server_for(unused_url, db_url="postgresql://localhost/x", sql_writes=True).list_tools()
+    shown = [tool.to_mcp_tool().model_dump(mode="json", by_alias=True, exclude_none=True) for tool in listed]
+    assert len(listed) <= 25
+    assert tokens_about(shown) <= 6000
+
+
+async def test_a_family_can_be_offered_alone(server_for, unused_url):
+    listed = await server_for(unused_url, toolsets="auth").list_tools()
+    assert {tool.name for tool in listed} == {"sign_in", "refresh_session", "get_user", "sign_out"}

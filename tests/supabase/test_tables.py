@@ -6,11 +6,6 @@ import psycopg
 import pytest
 
 
-@pytest.fixture
-async def as_owner(backend, tools_of):
-    return await tools_of(backend.url, key=backend.anon_key, db_url=backend.database_url)
-
-
 async def table(tools: Any, name: str) -> dict[str, Any]:
     listed = await tools("list_tables")
     assert listed["truncated"] is False

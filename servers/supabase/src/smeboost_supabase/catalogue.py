@@ -1,21 +1,11 @@
-"""A schema's tables as the Postgres catalogue tells them, over `SUPABASE_DB_URL`.
+"""A schema's tables as the Postgres catalogue tells them, over `SUPABASE_DB_URL`."""
 
-One connection a call, in a read-only transaction with a statement time-out: listing tables is rare, and an idle
-connection through a pooler costs its owner a slot.
-"""
-
-import asyncio
 from typing import Any
 
-import psycopg
-from psycopg.rows import DictRow, dict_row
-from pydantic import SecretStr
-from smeboost_shared.errors import FieldProblem, InvalidInput, Misconfigured, VendorTimeout, VendorUnavailable
+from smeboost_shared.errors import FieldProblem, InvalidInput
 
+from smeboost_supabase.database import Database
 from smeboost_supabase.models import TABLES_MAX, Advisory, Table, TableList
-
-CONNECTIONS_MAX = 4
-_FIX_URL = "Set SUPABASE_DB_URL to the connection string that the project's dashboard shows."
 
 _SCHEMA_EXISTS = "select exists (select from pg_catalog.pg_namespace where nspname = %s) as found"
 _TABLES = """
@@ -73,56 +63,26 @@ limit %s
 """
 
 
-class Catalogue:
-    """Reads the catalogue of the database that `url` names."""
+async def read_tables(database: Database, schema: str) -> TableList:
+    """The tables and views of `schema`, at most `TABLES_MAX`.
 
-    def __init__(self, url: SecretStr, *, connect_timeout_seconds: float, statement_timeout_seconds: float) -> None:
-        self._url = url
-        self._connect_timeout_seconds = connect_timeout_seconds
-        self._statement_timeout_seconds = statement_timeout_seconds
-        self._places = asyncio.Semaphore(CONNECTIONS_MAX)
+    Raises:
+        InvalidInput: no such schema.
+        Misconfigured, VendorTimeout, VendorUnavailable: as `Database.ask` does.
+    """
+    await check_schema(database, schema)
+    return _listed(await database.ask(_TABLES, [schema, TABLES_MAX + 1]))
 
-    async def tables(self, schema: str) -> TableList:
-        """The tables and views of `schema`, at most `TABLES_MAX`.
 
-        Raises:
-            InvalidInput: no such schema.
-            Misconfigured: SUPABASE_DB_URL is not a connection string or its log-in is refused.
-            VendorTimeout, VendorUnavailable: the database is too slow or cannot be reached.
-        """
-        longest = self._connect_timeout_seconds + 2 * self._statement_timeout_seconds
-        try:
-            async with asyncio.timeout(longest), self._places:
-                rows = await self._read(schema)
-        except (TimeoutError, psycopg.errors.QueryCanceled) as exc:
-            raise VendorTimeout("The database took too long to list its tables.") from exc
-        except psycopg.errors.ConnectionTimeout as exc:
-            raise VendorUnavailable("The database cannot be reached.") from exc
-        # The driver's message can repeat parts of the connection string, so nothing of it is shown or chained.
-        except psycopg.ProgrammingError:
-            raise Misconfigured("SUPABASE_DB_URL is not a connection string.", hint=_FIX_URL) from None
-        except psycopg.OperationalError as exc:
-            raise _unreachable(exc) from None
-        return _listed(rows)
+async def check_schema(database: Database, schema: str) -> None:
+    """Refuse a schema that is not there.
 
-    async def _read(self, schema: str) -> list[DictRow]:
-        connection = await psycopg.AsyncConnection[DictRow].connect(
-            self._url.get_secret_value(),
-            connect_timeout=max(2, round(self._connect_timeout_seconds)),
-            # A pooler in transaction mode keeps no prepared statements.
-            prepare_threshold=None,
-            row_factory=dict_row,
-        )
-        async with connection:
-            await connection.set_read_only(True)
-            milliseconds = str(round(self._statement_timeout_seconds * 1000))
-            await connection.execute("select set_config('statement_timeout', %s, true)", [milliseconds])
-            found = await (await connection.execute(_SCHEMA_EXISTS, [schema])).fetchone()
-            if not (found and found["found"]):
-                raise InvalidInput(
-                    "There is no such schema.", errors=[FieldProblem(field="schema", message="does not exist")]
-                )
-            return await (await connection.execute(_TABLES, [schema, TABLES_MAX + 1])).fetchall()
+    Raises:
+        InvalidInput: no such schema.
+    """
+    if not (await database.ask(_SCHEMA_EXISTS, [schema]))[0]["found"]:
+        problem = FieldProblem(field="schema", message="does not exist")
+        raise InvalidInput("There is no such schema.", errors=[problem])
 
 
 def _listed(rows: list[dict[str, Any]]) -> TableList:
@@ -142,13 +102,3 @@ def _advisory(row: dict[str, Any]) -> Advisory:
         message="Row level security is off: any key whose role has a grant on this table reaches all its rows.",
         fix=f"{row['fix']} -- then add policies; without one only service_role reaches the rows",
     )
-
-
-def _unreachable(exc: psycopg.OperationalError) -> Misconfigured | VendorUnavailable:
-    # A failed log-in comes without an SQLSTATE attribute; libpq puts the server's own words into the text.
-    refused = exc.sqlstate in ("28P01", "28000", "3D000") or any(
-        words in str(exc) for words in ("authentication failed", "does not exist")
-    )
-    if refused:
-        return Misconfigured("The database refuses SUPABASE_DB_URL: a wrong user, password or name.", hint=_FIX_URL)
-    return VendorUnavailable("The database that SUPABASE_DB_URL names cannot be reached.")

@@ -1,0 +1,1 @@
+"""What a schema holds: the facts, and the documents made of them."""
