@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, SecretStr, WithJsonSchema, model_validator
 
 ROWS_PER_PAGE_DEFAULT = 100
 ROWS_PER_PAGE_MAX = 1000
@@ -75,19 +75,18 @@ Operator = Literal[
 ]
 
 
+VALUE_MEANS = "in: a list; is: null, true or false; like: % is any text; contains, overlaps: a list, object or [1,5)"
+
+
 class Filter(BaseModel):
     """One condition on one column; all conditions of a call must hold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    column: Column = Field(description="A column's name, or a path into a JSON column such as address->>city.")
+    column: Column = Field(description="Or a path into JSON: address->>city")
     operator: Operator
-    value: Value = Field(
-        description="eq, neq, gt, gte, lt, lte: one value. like, ilike: a pattern with % for any text. in: a list of "
-        "values. is: null, true or false. contains, contained_by: a list for an array column, an object for a JSON "
-        "column, or text such as [1,5) for a range column. overlaps: a list, or text for a range column."
-    )
-    negate: bool = Field(default=False, description="True turns the condition round, e.g. is null into is not null.")
+    value: Annotated[Value, WithJsonSchema({"description": VALUE_MEANS})]
+    negate: bool = False
 
     @model_validator(mode="after")
     def _value_fits_operator(self) -> Self:
@@ -141,9 +140,7 @@ class Order(BaseModel):
 
     column: Column
     direction: Literal["asc", "desc"] = "asc"
-    nulls: Literal["first", "last"] | None = Field(
-        default=None, description="Where empty values go; without it last when ascending, first when descending."
-    )
+    nulls: Literal["first", "last"] | None = None
 
 
 class User(BaseModel):
@@ -153,7 +150,7 @@ class User(BaseModel):
 
     id: str
     email: str | None
-    role: str | None = Field(description="The database role that the person's requests run as.")
+    role: str | None
     app_metadata: dict[str, JsonValue]
     user_metadata: dict[str, JsonValue]
 
@@ -163,9 +160,9 @@ class SignedIn(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    session: str = Field(description="Give this to other tools to act as this person. Keep it secret.")
+    session: str = Field(description="Keep it secret")
     user: User
-    expires_at: datetime = Field(description="When the present access token ends; it is renewed before, when used.")
+    expires_at: datetime = Field(description="renewed before, when used")
 
 
 class SignedOut(BaseModel):
@@ -173,10 +170,7 @@ class SignedOut(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    revoked: bool = Field(
-        description="True when the project confirmed the end; false when it could not be reached. Either way this "
-        "server has forgotten the tokens."
-    )
+    revoked: bool = Field(description="false: the project could not be told; the tokens are forgotten here")
 
 
 class ForeignKey(BaseModel):
@@ -185,7 +179,7 @@ class ForeignKey(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     columns: list[str]
-    referenced_table: str = Field(description="With its schema when that is another one.")
+    referenced_table: str
     referenced_columns: list[str]
 
 
@@ -197,7 +191,7 @@ class TableColumn(BaseModel):
     name: str
     type: str
     nullable: bool
-    has_default: bool = Field(description="True when a row may leave it out: a default, identity or generated.")
+    has_default: bool = Field(description="a row may leave it out")
 
 
 class Table(BaseModel):
@@ -206,14 +200,12 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    kind: Literal["table", "view", "materialized view", "foreign table"] | None = Field(
-        description="Null when unknown."
-    )
+    kind: Literal["table", "view", "materialized view", "foreign table"] | None
     columns: list[TableColumn]
     primary_key: list[str]
     foreign_keys: list[ForeignKey]
-    row_estimate: int | None = Field(description="Postgres's own estimate; null when it has none or for a view.")
-    row_level_security: bool | None = Field(description="Null when it does not apply or is not known.")
+    row_estimate: int | None
+    row_level_security: bool | None
 
 
 class Advisory(BaseModel):
@@ -224,7 +216,7 @@ class Advisory(BaseModel):
     code: Literal["row_level_security_off"]
     table: str
     message: str
-    fix: str = Field(description="SQL for a person to review; this server does not run it.")
+    fix: str = Field(description="SQL to review")
 
 
 class TableList(BaseModel):
@@ -232,12 +224,10 @@ class TableList(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    source: Literal["database", "rest"] = Field(
-        description="rest: read from the REST description, which knows no row level security, estimates or kinds."
-    )
+    source: Literal["database", "rest"] = Field(description="rest knows no row level security, estimates or kinds")
     tables: list[Table]
     advisories: list[Advisory]
-    truncated: bool = Field(description="True when the schema has more tables than are listed.")
+    truncated: bool = Field(description="there are more")
 
 
 class RowPage(BaseModel):
@@ -248,11 +238,8 @@ class RowPage(BaseModel):
     notice: str = NOTICE
 
     rows: list[dict[str, JsonValue]]
-    count: int | None = Field(description="All rows that match, when count was exact.")
-    next_offset: int | None = Field(
-        description="The offset of the next page; null when there is none. When a project allows fewer rows in a page "
-        "than `limit`, only count exact tells that there are more."
-    )
+    count: int | None = Field(description="all that match")
+    next_offset: int | None = Field(description="null at the end; where the project cuts pages, only count tells")
 
 
 class QueryResult(BaseModel):
@@ -262,7 +249,7 @@ class QueryResult(BaseModel):
 
     notice: str = NOTICE
     rows: list[dict[str, JsonValue]]
-    truncated: bool = Field(description="True when there are more rows than are given.")
+    truncated: bool = Field(description="there are more")
 
 
 class SchemaPart(BaseModel):
@@ -271,7 +258,7 @@ class SchemaPart(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     text: str
-    next_offset: int | None = Field(description="The offset of the next part; null when there is none.")
+    next_offset: int | None = Field(description="null at the end")
 
 
 class Plan(BaseModel):
@@ -288,5 +275,5 @@ class WrittenRows(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    count: int = Field(description="How many rows were written.")
-    rows: list[dict[str, JsonValue]] | None = Field(description="The rows, when they were asked for.")
+    count: int
+    rows: list[dict[str, JsonValue]] | None

@@ -7,6 +7,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 from smeboost_shared.settings import Settings
 
+NO_URL = "is not set (the project's URL). Set it and SUPABASE_KEY, or only SUPABASE_DB_URL"
+NO_KEY = "is not set (the project's API key). Set it, e.g. export SUPABASE_KEY=..."
+
 
 class SupabaseSettings(Settings):
     """The Supabase server: database, people, storage and changes of one project.

@@ -26,21 +26,19 @@ from smeboost_supabase.models import (
 )
 from smeboost_supabase.row_requests import Target
 
-Table = Annotated[TableName, Field(description="The name of a table or view; see list_tables.")]
-Schema = Annotated[SchemaName, Field(description="The database schema.")]
+Table = Annotated[TableName, Field(description="A table or view")]
+Schema = SchemaName
 Session = Annotated[
     SessionHandle | None,
-    Field(description="Act as this signed-in person (see sign_in); without it with the configured key's rights."),
+    Field(description="From sign_in; without it the configured key decides"),
 ]
-Conditions = Annotated[
-    list[Filter], Field(max_length=FILTERS_MAX, description="Conditions on the rows; all of them must hold.")
-]
-Values = Annotated[dict[str, JsonValue], Field(min_length=1, description="Values by column name.")]
-Returning = Annotated[bool, Field(description="True gives the rows back; the caller must be allowed to read them.")]
+Conditions = Annotated[list[Filter], Field(max_length=FILTERS_MAX, description="All must hold")]
+Values = Annotated[dict[str, JsonValue], Field(min_length=1, description="By column name")]
+Returning = Annotated[bool, Field(description="Give the rows back")]
 
 RowsMax = Annotated[
     int | None,
-    Field(ge=1, le=OFFSET_MAX, description="Change nothing and fail when more rows match (needs PostgREST 13)."),
+    Field(ge=1, le=OFFSET_MAX, description="Fail when more match"),
 ]
 
 
@@ -56,19 +54,19 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
             Field(
                 min_length=1,
                 max_length=SELECT_MAX_LENGTH,
-                description="Columns separated by commas; * for all. Related rows: id,orders(id,total).",
+                description="Related rows: id,orders(id,total)",
             ),
         ] = "*",
         filters: Conditions = [],  # noqa: B006  # read only; FastMCP shows the default in the tool's schema
         order: Annotated[
             list[Order],
-            Field(max_length=ORDERS_MAX, description="Sort order; end it in a unique column to page safely."),
+            Field(max_length=ORDERS_MAX, description="End it in a unique column to page safely"),
         ] = [],  # noqa: B006  # read only, as above
-        limit: Annotated[int, Field(ge=1, le=ROWS_PER_PAGE_MAX, description="Rows in a page.")] = ROWS_PER_PAGE_DEFAULT,
-        offset: Annotated[int, Field(ge=0, le=OFFSET_MAX, description="Rows to skip; see next_offset.")] = 0,
+        limit: Annotated[int, Field(ge=1, le=ROWS_PER_PAGE_MAX)] = ROWS_PER_PAGE_DEFAULT,
+        offset: Annotated[int, Field(ge=0, le=OFFSET_MAX, description="See next_offset")] = 0,
         count: Annotated[
             Literal["none", "exact"],
-            Field(description="exact counts all matching rows; slow on large tables."),
+            Field(description="exact is slow on large tables"),
         ] = "none",
         schema: Schema = "public",
         session: Session = None,
@@ -110,7 +108,7 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
         schema: Schema = "public",
         session: Session = None,
     ) -> WrittenRows:
-        """Set the same values in all rows that match the filters; at least one filter is needed."""
+        """Set the same values in all rows that match; at least one filter is needed."""
         return await client.rows.update_rows(
             Target(table, schema, session), values, filters, returning=returning, rows_max=rows_max
         )
@@ -125,6 +123,6 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
         schema: Schema = "public",
         session: Session = None,
     ) -> WrittenRows:
-        """Delete all rows that match the filters, for good; at least one filter is needed."""
+        """Delete all rows that match, for good; at least one filter is needed."""
         target = Target(table, schema, session)
         return await client.rows.delete_rows(target, filters, returning=returning, rows_max=rows_max)

@@ -17,7 +17,7 @@ Counted as read-only, so that a read-only server can read as a person. Without i
 configured key alone, which often sees every row: less safe, not more.
 """
 
-Session = Annotated[SessionHandle, Field(description="The session that sign_in returned.")]
+Session = Annotated[SessionHandle, Field(description="From sign_in")]
 
 
 def register(mcp: FastMCP, client: SupabaseClient) -> None:
@@ -25,19 +25,15 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
 
     @mcp.tool(annotations=SESSION, title="Sign in")
     async def sign_in(
-        email: Annotated[Email, Field(description="The person's email address.")],
-        password: Annotated[Password, Field(description="The person's password; it is not kept or logged.")],
+        email: Annotated[Email, Field(description="Of the person")],
+        password: Annotated[Password, Field(description="Not kept or logged")],
     ) -> SignedIn:
-        """Sign a person of the project in, and get a session to act as that person.
-
-        Pass `session` to the row tools: row level security then decides what this person may see and do. The tokens
-        stay in this server and are renewed while the session is used. End it with sign_out.
-        """
+        """Sign a person in, and get a session for the row tools: row level security then decides. See sign_out."""
         return await client.sign_ins.sign_in(email, password)
 
     @mcp.tool(annotations=SESSION, title="Refresh a session")
     async def refresh_session(session: Session) -> SignedIn:
-        """Renew a session now, for instance to pick up changed rights; it is renewed by itself when it is used."""
+        """Renew a session now, e.g. to pick up changed rights; use renews it by itself."""
         return await client.sign_ins.refresh_session(session)
 
     @mcp.tool(annotations=READ, title="Get the signed-in person")
