@@ -10,6 +10,7 @@ Rules of this room (GoTrue, "Multi-factor authentication"):
 """
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -199,7 +200,7 @@ class Mfa:
         await sessions.end_below_second_level(connection, user.id)
         refresh_token = await sessions.rotate(connection, session, active)
         user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
-        raised = Session(session.id, session.user_id, SECOND_LEVEL, session.not_after)
+        raised = replace(session, aal=SECOND_LEVEL)
         return await self._service.token_response(request, connection, user, raised, refresh_token)
 
 

@@ -28,6 +28,11 @@ TOKEN_FORM = re.compile(r"[a-z0-9]{12}", re.ASCII)
 _ALPHABET = string.ascii_lowercase + string.digits
 USER_AGENT_MAX_LENGTH = 1000
 
+_SELECT = sql.SQL(
+    """select id, user_id, coalesce(aal::text, 'aal1') as aal, not_after, coalesce(created_at, now()) as created_at,
+         refreshed_at at time zone 'utc' as refreshed_at from auth.sessions where {}"""
+)
+
 LogoutScope = Literal["global", "local", "others"]
 
 
@@ -59,11 +64,14 @@ class Session:
     user_id: UUID
     aal: str
     not_after: datetime | None
+    created_at: datetime
+    refreshed_at: datetime | None
 
 
 async def start(connection: Connection, user_id: UUID, *, method: str, client: Client) -> tuple[Session, str]:
     """A new session of a person who proved who they are by `method`, and its first refresh token."""
-    session = Session(id=uuid4(), user_id=user_id, aal="aal1", not_after=None)
+    now = datetime.now(UTC)
+    session = Session(id=uuid4(), user_id=user_id, aal="aal1", not_after=None, created_at=now, refreshed_at=None)
     await connection.execute(
         """insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)
            values (%s, %s, now(), now(), 'aal1', %s, %s)""",
@@ -75,10 +83,21 @@ async def start(connection: Connection, user_id: UUID, *, method: str, client: C
 
 async def find(connection: Connection, session_id: UUID, *, lock: bool = False) -> Session | None:
     """The session, locked until the transaction ends if asked."""
-    query = "select id, user_id, coalesce(aal::text, 'aal1') as aal, not_after from auth.sessions where id = %s"
+    query = _SELECT.format(sql.SQL("id = %s")) + sql.SQL(" for update" if lock else "")
     async with connection.cursor(row_factory=class_row(Session)) as cursor:
-        suffix = " for update" if lock else ""
-        return await (await cursor.execute((query + suffix).encode(), (session_id,))).fetchone()
+        return await (await cursor.execute(query, (session_id,))).fetchone()
+
+
+async def of_user(connection: Connection, user_id: UUID) -> list[Session]:
+    """All sessions of a person."""
+    async with connection.cursor(row_factory=class_row(Session)) as cursor:
+        return await (await cursor.execute(_SELECT.format(sql.SQL("user_id = %s")), (user_id,))).fetchall()
+
+
+async def lock_if_free(connection: Connection, session_id: UUID) -> bool:
+    """Lock a session until the transaction ends, unless somebody else has the lock or it is gone."""
+    query = "select from auth.sessions where id = %s for update skip locked"
+    return await (await connection.execute(query, (session_id,))).fetchone() is not None
 
 
 async def methods(connection: Connection, session_id: UUID) -> list[dict[str, Any]]:

@@ -32,6 +32,21 @@ class AuthSettings(Settings):
         200, ge=1, validation_alias="SUPABASE_PASSWORD_QUEUE_MAX", description="waiting sign-ins before 429"
     )
     auth_body_max_bytes: int = Field(1_048_576, ge=1, validation_alias="SUPABASE_AUTH_BODY_MAX_BYTES")
+    refresh_wait_seconds: float = Field(
+        5,
+        gt=0,
+        le=60,
+        validation_alias="SUPABASE_REFRESH_WAIT_SECONDS",
+        description="how long a refresh waits for another one of the same session before 409",
+    )
+    sessions_timebox: GoDuration | None = Field(None, validation_alias="GOTRUE_SESSIONS_TIMEBOX")
+    sessions_inactivity_timeout: GoDuration | None = Field(None, validation_alias="GOTRUE_SESSIONS_INACTIVITY_TIMEOUT")
+    sessions_allow_low_aal: GoDuration | None = Field(
+        None,
+        validation_alias="GOTRUE_SESSIONS_ALLOW_LOW_AAL",
+        description="how long who has a second factor may go without it",
+    )
+    sessions_single_per_user: bool = Field(False, validation_alias="GOTRUE_SESSIONS_SINGLE_PER_USER")
 
     totp_enroll_enabled: bool = Field(True, validation_alias="GOTRUE_MFA_TOTP_ENROLL_ENABLED")
     totp_verify_enabled: bool = Field(True, validation_alias="GOTRUE_MFA_TOTP_VERIFY_ENABLED")

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from smeboost_emulators.supabase.auth import sessions, users
-from smeboost_emulators.supabase.auth.errors import AuthFailure, OAuthFailure, invalid, not_supported
-from smeboost_emulators.supabase.auth.requests import PasswordGrant, RefreshGrant, SignUp, parse
+from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
+from smeboost_emulators.supabase.auth.refreshing import Refreshing
+from smeboost_emulators.supabase.auth.requests import PasswordGrant, SignUp, parse
 from smeboost_emulators.supabase.auth.service import AuthService, client_of, normal_email, refuse_phone
-from smeboost_emulators.supabase.auth.sessions import LogoutScope, RefreshToken
+from smeboost_emulators.supabase.auth.sessions import LogoutScope
 from smeboost_emulators.supabase.auth.users import NewUser, User
 from smeboost_emulators.supabase.pools import Connection
 
@@ -26,6 +27,7 @@ class SignIn:
     def __init__(self, service: AuthService) -> None:
         self._service = service
         self._settings = service.settings
+        self._refreshing = Refreshing(service)
 
     async def sign_up(self, request: Request) -> Response:
         """POST /signup: a session when e-mails count as confirmed, else the bare person."""
@@ -74,7 +76,7 @@ class SignIn:
         if grant == "password":
             return JSONResponse(await self._by_password(request))
         if grant == "refresh_token":
-            return JSONResponse(await self._by_refresh_token(request))
+            return JSONResponse(await self._refreshing.answer(request))
         if grant in {"pkce", "id_token", "web3"}:
             raise not_supported(f"grant_type {grant}")
         raise AuthFailure(400, "invalid_credentials", "unsupported_grant_type")
@@ -103,55 +105,6 @@ class SignIn:
         user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
         session, token = await sessions.start(connection, user.id, method="password", client=client_of(request))
         return await self._service.token_response(request, connection, user, session, token)
-
-    async def _by_refresh_token(self, request: Request) -> dict[str, Any]:
-        asked = parse(await self._service.body(request), RefreshGrant)
-        if not asked.refresh_token:
-            raise OAuthFailure("invalid_request", "refresh_token required")
-        if not sessions.TOKEN_FORM.fullmatch(asked.refresh_token):
-            raise invalid("Refresh token is not valid")
-        async with self._service.pool.connection() as connection:
-            answer = await self._refreshed(request, connection, asked.refresh_token)
-        # Raised after the commit: revoking a copied token's family must last.
-        if answer is None:
-            raise AuthFailure(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
-        return answer
-
-    async def _refreshed(self, request: Request, connection: Connection, value: str) -> dict[str, Any] | None:
-        unknown = AuthFailure(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
-        token = await sessions.find_token(connection, value)
-        if token is None or token.session_id is None:
-            raise unknown
-        session = await sessions.find(connection, token.session_id, lock=True)
-        # Read again under the lock: somebody may have refreshed in between.
-        token = await sessions.find_token(connection, value)
-        if session is None or token is None:
-            raise unknown
-        user = await users.find_by_id(connection, session.user_id)
-        if user is None:
-            raise unknown
-        if user.banned:
-            raise AuthFailure(400, "user_banned", "Invalid Refresh Token: User Banned")
-        if session.not_after is not None and session.not_after <= datetime.now(UTC):
-            raise AuthFailure(400, "session_expired", "Invalid Refresh Token: Session Expired")
-        refresh_token = await self._next_token(connection, session, token)
-        if refresh_token is None:
-            return None
-        await sessions.note_refresh(connection, session, client_of(request))
-        return await self._service.token_response(request, connection, user, session, refresh_token)
-
-    async def _next_token(self, connection: Connection, session: sessions.Session, token: RefreshToken) -> str | None:
-        """The refresh token to hand out, or None when `token` was used before and not in good faith."""
-        if not token.revoked:
-            return await sessions.rotate(connection, session, token)
-        active = await sessions.active_token(connection, session.id)
-        if not sessions.is_reusable(token, active, reuse_seconds=self._settings.refresh_token_reuse_seconds):
-            if self._settings.refresh_token_rotation:
-                await sessions.revoke_family(connection, session.id)
-            return None
-        if active is not None and active.parent == token.token:
-            return active.token
-        return await sessions.rotate(connection, session, token)
 
     async def sign_out(self, request: Request) -> Response:
         """POST /logout: end all sessions, this one, or all but this one."""
