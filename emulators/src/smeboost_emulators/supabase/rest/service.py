@@ -8,10 +8,7 @@ Rules of this room (PostgREST, "Transactions" and "Authentication"):
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -21,8 +18,9 @@ from starlette.responses import Response
 
 from smeboost_emulators.intake import BodyRefused, read_body
 from smeboost_emulators.supabase.callers import ANONYMOUS, Caller, Circumstances, become, caller_of
-from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
+from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.rest import writes
+from smeboost_emulators.supabase.rest.answers import READS, Asked, Result, Statement, require_one, response_of
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
     UnknownName,
@@ -34,48 +32,21 @@ from smeboost_emulators.supabase.rest.errors import (
 )
 from smeboost_emulators.supabase.rest.preferences import (
     Form,
-    Page,
-    Preferences,
     accepted_form,
     chosen_page,
     chosen_schema,
     content_range,
     preferences,
-    unsatisfiable,
 )
-from smeboost_emulators.supabase.rest.requests import Query, parse_payload, parse_query, query_params, refuse_nul
+from smeboost_emulators.supabase.rest.reading import read
+from smeboost_emulators.supabase.rest.requests import parse_payload, parse_query, query_params, refuse_nul
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.statements import Binder, Target
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 from smeboost_emulators.supabase.tokens import Keyring, TokenRejected
 
 SKEW_SECONDS = 30
-READS = frozenset({"GET", "HEAD"})
 NOBODY = Caller(ANONYMOUS, {})
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a statement gave: all rows there are (if counted), the rows of this answer, their JSON."""
-
-    total: int | None
-    rows: int
-    body: str | None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request, understood."""
-
-    request: Request
-    method: str
-    schema: str
-    relation: str
-    query: Query
-    page: Page
-    preferences: Preferences
-    form: Form
-    body: bytes
 
 
 class RestService:
@@ -141,11 +112,11 @@ class RestService:
 
     async def _in_transaction(self, asked: Asked, caller: Caller) -> Response:
         target = self._target(asked)
-        perform = {"POST": _insert, "PATCH": _update, "DELETE": _delete}.get(asked.method, _read)
+        perform = {"POST": _insert, "PATCH": _update, "DELETE": _delete}.get(asked.method, read)
         async with self._pool.connection() as connection:
             cursor = AsyncRawCursor(connection)
             await become(cursor, caller, self._circumstances(asked), read_only=asked.method in READS)
-            return await perform(_Statement(connection, cursor, self._settings.db_max_rows), asked, target)
+            return await perform(Statement(connection, cursor, self._settings.db_max_rows), asked, target)
 
     def _target(self, asked: Asked) -> Target:
         schema = self._cache.schema
@@ -169,81 +140,19 @@ class RestService:
         )
 
 
-class _Statement:
-    """One transaction's way to the database."""
-
-    def __init__(self, connection: Connection, cursor: "AsyncRawCursor[Any]", rows_max: int) -> None:
-        self._connection = connection
-        self._cursor = cursor
-        self.rows_max = rows_max
-
-    async def result(self, statement: sql.Composable, binder: Binder) -> Result:
-        row = await self._row(statement, binder)
-        return Result(total=row[0], rows=row[1], body=row[2])
-
-    async def number(self, statement: sql.Composable, binder: Binder) -> int:
-        return int((await self._row(statement, binder))[0])
-
-    async def planned_rows(self, statement: sql.Composable, binder: Binder) -> int:
-        row = await self._row(sql.SQL("explain (format json) {}").format(statement), binder)
-        return int(row[0][0]["Plan"]["Plan Rows"])
-
-    async def _row(self, statement: sql.Composable, binder: Binder) -> Sequence[Any]:
-        await self._cursor.execute(sql.Composed([statement]), binder.values)
-        row = await self._cursor.fetchone()
-        if row is None:
-            raise psycopg.InternalError("a statement that always gives a row gave none")
-        return row
-
-
-async def _read(statement: _Statement, asked: Asked, target: Target) -> Response:
-    how = asked.preferences.chosen.get("count")
-    binder = Binder()
-    composed = writes.read(
-        target,
-        asked.query,
-        asked.page,
-        binder,
-        form=asked.form,
-        with_body=asked.method != "HEAD",
-        counted=how == "exact",
-    )
-    result = await statement.result(composed, binder)
-    total = result.total if how in {None, "exact"} else await _estimate(statement, asked, target, how or "")
-    _require_one(asked.form, result.rows)
-    offset = asked.page.offset
-    if total is not None and offset > total:
-        raise unsatisfiable(f"An offset of {offset} was requested, but there are only {total} rows.")
-    partial = total is not None and result.rows < total
-    return _response(asked, 206 if partial else 200, result, content_range(offset, result.rows, total))
-
-
-async def _estimate(statement: _Statement, asked: Asked, target: Target, how: str) -> int:
-    """`planned` asks the planner; `estimated` counts as far as the row limit and asks the planner beyond it."""
-    if how == "estimated":
-        binder = Binder()
-        limit = statement.rows_max + 1
-        counted = await statement.number(writes.count(target, asked.query, binder, at_most=limit), binder)
-        if counted < limit:
-            return counted
-    binder = Binder()
-    planned = await statement.planned_rows(writes.matching(target, asked.query, binder), binder)
-    return planned if how == "planned" else max(planned, statement.rows_max + 1)
-
-
-async def _insert(statement: _Statement, asked: Asked, target: Target) -> Response:
+async def _insert(statement: Statement, asked: Asked, target: Target) -> Response:
     payload = parse_payload(asked.body, asked.request.headers, asked.query.columns)
     binder = Binder()
     change = writes.insert(target, asked.query, payload, binder, asked.preferences.chosen)
     result = await _changed(statement, asked, target, change, binder)
     counted = result.rows if "count" in asked.preferences.chosen else None
-    response = _response(asked, 201, result, content_range(0, 0, counted))
+    response = response_of(asked, 201, result, content_range(0, 0, counted))
     if asked.preferences.representation == "headers-only":
         _locate(response, asked, result)
     return response
 
 
-async def _update(statement: _Statement, asked: Asked, target: Target) -> Response:
+async def _update(statement: Statement, asked: Asked, target: Target) -> Response:
     payload = parse_payload(asked.body, asked.request.headers, asked.query.columns)
     if payload.rows != 1:
         raise invalid_body("The body of an update is one object")
@@ -254,20 +163,20 @@ async def _update(statement: _Statement, asked: Asked, target: Target) -> Respon
         change = writes.update(target, asked.query, payload, binder)
         result = await _changed(statement, asked, target, change, binder)
     counted = result.rows if "count" in asked.preferences.chosen else None
-    return _response(asked, 200, result, content_range(0, result.rows, counted))
+    return response_of(asked, 200, result, content_range(0, result.rows, counted))
 
 
-async def _delete(statement: _Statement, asked: Asked, target: Target) -> Response:
+async def _delete(statement: Statement, asked: Asked, target: Target) -> Response:
     writes.require_filters(asked.query, "DELETE")
     binder = Binder()
     change = writes.delete(target, asked.query, binder)
     result = await _changed(statement, asked, target, change, binder)
     counted = result.rows if "count" in asked.preferences.chosen else None
-    return _response(asked, 200, result, content_range(0, 0, counted))
+    return response_of(asked, 200, result, content_range(0, 0, counted))
 
 
 async def _changed(
-    statement: _Statement, asked: Asked, target: Target, change: sql.Composable, binder: Binder
+    statement: Statement, asked: Asked, target: Target, change: sql.Composable, binder: Binder
 ) -> Result:
     items, form = None, asked.form
     if asked.preferences.representation == "representation":
@@ -275,30 +184,12 @@ async def _changed(
     elif asked.preferences.representation == "headers-only" and asked.method == "POST" and target.relation.primary_key:
         items, form = writes.key_items(target), Form()
     result = await statement.result(writes.returning(target, change, items, binder, form), binder)
-    _require_one(asked.form, result.rows)
+    require_one(asked.form, result.rows)
     limit = asked.preferences.max_affected
     if limit is not None and result.rows > limit and asked.method != "POST":
         message = "Query result exceeds max-affected preference constraint"
         raise RestFailure(400, "PGRST124", message, details=f"The query affects {result.rows} rows")
     return result
-
-
-def _require_one(form: Form, rows: int) -> None:
-    if form.singular and rows != 1:
-        message = "Cannot coerce the result to a single JSON object"
-        raise RestFailure(406, "PGRST116", message, details=f"The result contains {rows} rows")
-
-
-def _response(asked: Asked, status: int, result: Result, shown: str) -> Response:
-    headers = {"Content-Range": shown}
-    if asked.preferences.applied:
-        headers["Preference-Applied"] = asked.preferences.applied
-    if {"accept-profile", "content-profile"} & set(asked.request.headers):
-        headers["Content-Profile"] = asked.schema
-    if asked.method not in READS and asked.preferences.representation != "representation":
-        return Response(status_code=201 if status == 201 else 204, headers=headers)
-    headers["Content-Type"] = asked.form.media_type
-    return Response(result.body or "", status, headers=headers)
 
 
 def _locate(response: Response, asked: Asked, result: Result) -> None:

@@ -1,4 +1,4 @@
-"""The statements of a request: read, insert, update, delete. Each gives one row: total, rows, body."""
+"""The statements that change rows: insert, update, delete. Each gives one row: total, rows, body."""
 
 from collections.abc import Sequence
 from typing import LiteralString, cast
@@ -7,52 +7,19 @@ from psycopg import sql
 
 from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.grammar import Field, Selected
-from smeboost_emulators.supabase.rest.preferences import Form, Page
+from smeboost_emulators.supabase.rest.preferences import Form
+from smeboost_emulators.supabase.rest.reads import SOURCE, json_body
 from smeboost_emulators.supabase.rest.requests import Payload, Query
 from smeboost_emulators.supabase.rest.schema import Column
 from smeboost_emulators.supabase.rest.statements import (
     Binder,
     Target,
-    order_by,
     returned_columns,
     select_list,
     where,
 )
 
-SOURCE = sql.Identifier("pgrst_source")
 BODY = "pgrst_body"
-
-
-def read(
-    target: Target, query: Query, page: Page, binder: Binder, *, form: Form, with_body: bool, counted: bool
-) -> sql.Composable:
-    """A page of rows, and the number of all rows if `counted`."""
-    rows = sql.SQL("select {} from {}{}{} limit {}::bigint offset {}::bigint").format(
-        select_list(target, query.select, binder),
-        target.relation.identifier,
-        where(target, query.filters, binder),
-        order_by(target, query.order, binder),
-        binder.bind(str(page.limit)),
-        binder.bind(str(page.offset)),
-    )
-    total = sql.SQL("({})").format(count(target, query, binder)) if counted else sql.SQL("null::bigint")
-    body = _json_body(SOURCE, form) if with_body else sql.SQL("null::text")
-    return sql.SQL("with {source} as ({rows}) select {total}, count(*), {body} from {source}").format(
-        source=SOURCE, rows=rows, total=total, body=body
-    )
-
-
-def count(target: Target, query: Query, binder: Binder, *, at_most: int | None = None) -> sql.Composable:
-    """The number of rows that the filters let through, counted no further than `at_most`."""
-    rows = matching(target, query, binder)
-    if at_most is not None:
-        rows = sql.SQL("{} limit {}::bigint").format(rows, binder.bind(str(at_most)))
-    return sql.SQL("select count(*) from ({}) as pgrst_matching").format(rows)
-
-
-def matching(target: Target, query: Query, binder: Binder) -> sql.Composable:
-    """One value for each row that the filters let through."""
-    return sql.SQL("select 1 from {}{}").format(target.relation.identifier, where(target, query.filters, binder))
 
 
 def insert(target: Target, query: Query, payload: Payload, binder: Binder, preferred: dict[str, str]) -> sql.Composable:
@@ -100,22 +67,13 @@ def returning(
     )
     result = sql.Identifier("pgrst_result")
     return sql.SQL("{}, {} as ({}) select null::bigint, count(*), {} from {}").format(
-        changed, result, shown, _json_body(result, form), result
+        changed, result, shown, json_body(result, form), result
     )
 
 
 def key_items(target: Target) -> tuple[Selected, ...]:
     """The primary key, as text: what a `Location` header names."""
     return tuple(Selected(Field(name), cast="text") for name in target.relation.primary_key)
-
-
-def _json_body(source: sql.Identifier, form: Form) -> sql.Composable:
-    rows = sql.SQL("coalesce(json_agg(row_to_json({}.*)), '[]'::json)").format(source)
-    if form.strip_nulls:
-        rows = sql.SQL("json_strip_nulls({})").format(rows)
-    if form.singular:
-        rows = sql.SQL("({} -> 0)").format(rows)
-    return sql.SQL("{}::text").format(rows)
 
 
 def _body_rows(columns: Sequence[Column], payload: Payload, binder: Binder, *, with_defaults: bool) -> sql.Composable:

@@ -1,0 +1,99 @@
+"""A request that is understood, the way to the database for it, and the answer that comes of a result.
+
+Shared by reading, writing and calling functions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import AsyncRawCursor, sql
+from starlette.requests import Request
+from starlette.responses import Response
+
+from smeboost_emulators.supabase.pools import Connection
+from smeboost_emulators.supabase.rest.errors import RestFailure
+from smeboost_emulators.supabase.rest.preferences import Form, Page, Preferences
+from smeboost_emulators.supabase.rest.requests import Query
+from smeboost_emulators.supabase.rest.statements import Binder
+
+READS = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement gave: all rows there are (if counted), the rows of this answer, their JSON."""
+
+    total: int | None
+    rows: int
+    body: str | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, understood."""
+
+    request: Request
+    method: str
+    schema: str
+    relation: str
+    query: Query
+    page: Page
+    preferences: Preferences
+    form: Form
+    body: bytes
+
+
+class Statement:
+    """One transaction's way to the database."""
+
+    def __init__(self, connection: Connection, cursor: "AsyncRawCursor[Any]", rows_max: int) -> None:
+        self._connection = connection
+        self._cursor = cursor
+        self.rows_max = rows_max
+
+    async def result(self, statement: sql.Composable, binder: Binder) -> Result:
+        """Run a statement that gives one row of total, rows, body."""
+        row = await self._row(statement, binder)
+        return Result(total=row[0], rows=row[1], body=row[2])
+
+    async def number(self, statement: sql.Composable, binder: Binder) -> int:
+        """Run a statement that gives one number."""
+        return int((await self._row(statement, binder))[0])
+
+    async def planned_rows(self, statement: sql.Composable, binder: Binder) -> int:
+        """How many rows the planner thinks that a statement gives."""
+        row = await self._row(sql.SQL("explain (format json) {}").format(statement), binder)
+        return int(row[0][0]["Plan"]["Plan Rows"])
+
+    async def _row(self, statement: sql.Composable, binder: Binder) -> Sequence[Any]:
+        await self._cursor.execute(sql.Composed([statement]), binder.values)
+        row = await self._cursor.fetchone()
+        if row is None:
+            raise psycopg.InternalError("a statement that always gives a row gave none")
+        return row
+
+
+def require_one(form: Form, rows: int) -> None:
+    """Refuse a result that is not the one row which the form asks for.
+
+    Raises:
+        RestFailure: PGRST116.
+    """
+    if form.singular and rows != 1:
+        message = "Cannot coerce the result to a single JSON object"
+        raise RestFailure(406, "PGRST116", message, details=f"The result contains {rows} rows")
+
+
+def response_of(asked: Asked, status: int, result: Result, shown: str) -> Response:
+    """The HTTP answer; `shown` is the value of `Content-Range`."""
+    headers = {"Content-Range": shown}
+    if asked.preferences.applied:
+        headers["Preference-Applied"] = asked.preferences.applied
+    if {"accept-profile", "content-profile"} & set(asked.request.headers):
+        headers["Content-Profile"] = asked.schema
+    if asked.method not in READS and asked.preferences.representation != "representation":
+        return Response(status_code=201 if status == 201 else 204, headers=headers)
+    headers["Content-Type"] = asked.form.media_type
+    return Response(result.body or "", status, headers=headers)

@@ -1,0 +1,52 @@
+"""Answer a GET or HEAD: one page of rows, and how many there are if that was asked.
+
+`read` takes any `Target`: a table, a view, or whatever else can stand in a `from`.
+"""
+
+from starlette.responses import Response
+
+from smeboost_emulators.supabase.rest import reads
+from smeboost_emulators.supabase.rest.answers import Asked, Statement, require_one, response_of
+from smeboost_emulators.supabase.rest.preferences import content_range, unsatisfiable
+from smeboost_emulators.supabase.rest.statements import Binder, Target
+
+
+async def read(statement: Statement, asked: Asked, target: Target) -> Response:
+    """The page of rows that a GET or HEAD asks for.
+
+    Raises:
+        RestFailure: PGRST103 for a page that is not there, PGRST116, and what the statement refuses.
+        psycopg.Error: PostgreSQL refuses.
+    """
+    how = asked.preferences.chosen.get("count")
+    binder = Binder()
+    composed = reads.read(
+        target,
+        asked.query,
+        asked.page,
+        binder,
+        form=asked.form,
+        with_body=asked.method != "HEAD",
+        counted=how == "exact",
+    )
+    result = await statement.result(composed, binder)
+    total = result.total if how in {None, "exact"} else await _estimate(statement, asked, target, how or "")
+    require_one(asked.form, result.rows)
+    offset = asked.page.offset
+    if total is not None and offset > total:
+        raise unsatisfiable(f"An offset of {offset} was requested, but there are only {total} rows.")
+    partial = total is not None and result.rows < total
+    return response_of(asked, 206 if partial else 200, result, content_range(offset, result.rows, total))
+
+
+async def _estimate(statement: Statement, asked: Asked, target: Target, how: str) -> int:
+    """`planned` asks the planner; `estimated` counts as far as the row limit and asks the planner beyond it."""
+    if how == "estimated":
+        binder = Binder()
+        limit = statement.rows_max + 1
+        counted = await statement.number(reads.count(target, asked.query, binder, at_most=limit), binder)
+        if counted < limit:
+            return counted
+    binder = Binder()
+    planned = await statement.planned_rows(reads.matching(target, asked.query, binder), binder)
+    return planned if how == "planned" else max(planned, statement.rows_max + 1)
