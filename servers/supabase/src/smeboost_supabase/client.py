@@ -4,8 +4,10 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
 from typing_extensions import override
 
+from smeboost_supabase.approvals import Approvals
 from smeboost_supabase.clients.project import Project
 from smeboost_supabase.clients.rows import Rows
 from smeboost_supabase.clients.sign_ins import SignIns
@@ -21,6 +23,7 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         self.settings = settings
         self._project = Project(settings)
         self.database = Database(settings)
+        self.approvals = Approvals(settings.db_url or SecretStr(""), seconds=settings.approval_seconds)
         self.sign_ins = SignIns(self._project)
         self.tables = Tables(self._project, self.database if settings.db_url else None)
         self.rows = Rows(self._project, self.sign_ins, self.tables)

@@ -15,12 +15,13 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
+from psycopg.abc import QueryNoTemplate
 from psycopg.rows import TupleRow, dict_row
 from pydantic import JsonValue
-from smeboost_shared.errors import FieldProblem, InvalidInput, Misconfigured
+from smeboost_shared.errors import FieldProblem, InvalidInput, Misconfigured, OutcomeUnknown
 from smeboost_shared.statements import split_statements
 
 from smeboost_supabase.database_errors import DATABASE_FAULTS, database_error, statement_error
@@ -62,7 +63,7 @@ class Database:
     # --- our own questions ------------------------------------------------------------------------------------------
 
     async def ask(
-        self, query: LiteralString | bytes, params: Mapping[str, object] | Sequence[object] = ()
+        self, query: QueryNoTemplate, params: Mapping[str, object] | Sequence[object] = ()
     ) -> list[dict[str, Any]]:
         """The rows of a query of ours, as SUPABASE_DB_URL's log-in, read-only.
 
@@ -85,13 +86,34 @@ class Database:
                 "SUPABASE_DB_URL is not set, which this needs.", hint="Set it to the project's connection string."
             )
         url = self._settings.db_url.get_secret_value()
-        async with self._bounded():
+        async with self._bounded(writes=writes):
             connection = await psycopg.AsyncConnection.connect(
                 url, connect_timeout=max(2, round(self._settings.connect_timeout_seconds)), prepare_threshold=None
             )
             async with connection:
                 await self._begin(connection, read_only=not writes)
                 yield connection
+
+    @contextlib.asynccontextmanager
+    async def changing(self) -> AsyncGenerator[Connection]:
+        """A transaction that writes, as SUPABASE_DB_URL's log-in.
+
+        Raises:
+            OutcomeUnknown: the connection ended, or time was up, while the change was being kept.
+            Misconfigured, VendorTimeout, VendorUnavailable: as `ask` does.
+        """
+        begun = finished = False
+        try:
+            async with self.owner(writes=True) as connection:
+                begun = True
+                yield connection
+                finished = True
+        except DATABASE_FAULTS as exc:
+            if not begun:
+                raise database_error(exc) from None
+            if finished and getattr(exc, "sqlstate", None) is None:
+                raise OutcomeUnknown from None
+            raise statement_error(exc, "") from None
 
     # --- statements of others -----------------------------------------------------------------------------------------
 
@@ -139,7 +161,7 @@ class Database:
                     # Not a commit, not even of nothing.
                     await connection.close()
         except DATABASE_FAULTS as exc:
-            raise statement_error(exc, text, writes=False, before=before) from None
+            raise statement_error(exc, text, before=before) from None
 
     async def _become(self, connection: Connection, actor: Actor) -> None:
         claims = {"role": actor.role, **actor.claims}
@@ -151,7 +173,7 @@ class Database:
 
     async def _begin(self, connection: Connection, *, read_only: bool) -> None:
         await connection.set_read_only(read_only)
-        milliseconds = str(round(self._settings.statement_timeout_seconds * 1000))
+        milliseconds = str(round(self._statement_seconds(writes=not read_only) * 1000))
         # A query, so that from here on no statement can make the transaction one that writes.
         await connection.execute(
             "select set_config('statement_timeout', %(time)s, true), set_config('lock_timeout', %(time)s, true), "
@@ -160,10 +182,13 @@ class Database:
         )
 
     @contextlib.asynccontextmanager
-    async def _bounded(self) -> AsyncGenerator[None]:
-        longest = 2 * self._settings.connect_timeout_seconds + 3 * self._settings.statement_timeout_seconds
+    async def _bounded(self, *, writes: bool = False) -> AsyncGenerator[None]:
+        longest = 2 * self._settings.connect_timeout_seconds + 3 * self._statement_seconds(writes=writes)
         async with asyncio.timeout(longest), self._places:
             yield
+
+    def _statement_seconds(self, *, writes: bool) -> float:
+        return self._settings.change_timeout_seconds if writes else self._settings.statement_timeout_seconds
 
 
 def one_statement(text: str) -> str:

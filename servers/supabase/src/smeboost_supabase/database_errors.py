@@ -13,7 +13,6 @@ from smeboost_shared.errors import (
     InvalidInput,
     Misconfigured,
     NotPermitted,
-    OutcomeUnknown,
     SmeBoostError,
     VendorBadAnswer,
     VendorRejected,
@@ -52,14 +51,16 @@ def database_error(exc: Exception, *, variable: str = "SUPABASE_DB_URL") -> SmeB
     return VendorBadAnswer(f"The database failed ({getattr(exc, 'sqlstate', None) or 'unknown'}).")
 
 
-def statement_error(exc: Exception, text: str, *, writes: bool, before: int = 0) -> SmeBoostError:
-    """The error for a statement that failed; `before` is how many characters were put in front of `text`."""
+def statement_error(exc: Exception, text: str, *, before: int = 0) -> SmeBoostError:
+    """The error for a statement that failed; `before` is how many characters were put in front of `text`.
+
+    Nothing was changed: a transaction whose statement fails is rolled back.
+    """
     if isinstance(exc, TimeoutError | psycopg.errors.QueryCanceled):
-        done = " Nothing was changed." if writes else ""
-        return VendorTimeout(f"The database stopped the statement because it took too long.{done}")
+        return VendorTimeout("The database stopped the statement because it took too long. Nothing was changed.")
     state = exc.sqlstate if isinstance(exc, psycopg.Error) else None
     if not isinstance(exc, psycopg.Error) or state is None:
-        return OutcomeUnknown() if writes else VendorUnavailable("The connection to the database was lost.")
+        return VendorUnavailable("The connection to the database was lost. Nothing was changed.")
     told = f"{_shown(exc)} ({state})"
     where = _place(exc, text, before)
     if state == "25006":

@@ -10,7 +10,7 @@ Rules of this room:
 import secrets
 
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from fastmcp.tools.base import ToolResult
+from fastmcp.tools.base import InputRequiredToolResult, ToolResult
 from mcp.types import CallToolRequestParams, TextContent
 from typing_extensions import override
 
@@ -27,8 +27,8 @@ class Fence(Middleware):
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         result = await call_next(context)
-        # A result of another kind asks the person something (MCP, "multi round-trip requests").
-        if context.message.name in OWN_WORDS or not isinstance(result, ToolResult) or result.is_error:
+        # The middle one asks the person something (MCP, "multi round-trip requests").
+        if context.message.name in OWN_WORDS or isinstance(result, InputRequiredToolResult) or result.is_error:
             return result
         return ToolResult(
             content=[

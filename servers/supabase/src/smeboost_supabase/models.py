@@ -252,6 +252,74 @@ class QueryResult(BaseModel):
     truncated: bool = Field(description="there are more")
 
 
+class SqlOutcome(BaseModel):
+    """What SQL did, or the approval that it needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    done: bool = Field(description="false: nothing was run; pass approval with the same text after the person agreed")
+    approval: str | None = None
+    results: list[str] = []
+    notice: str = NOTICE
+    rows: list[dict[str, JsonValue]] = []
+
+
+class Migration(BaseModel):
+    """A migration that was applied."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    name: str | None
+    statements: int
+    sql: str | None = None
+
+
+class MigrationPage(BaseModel):
+    """Applied migrations, the newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    migrations: list[Migration]
+    next_offset: int | None
+
+
+class MigrationOutcome(BaseModel):
+    """What applying a migration did, or the approval that it needs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    done: bool = Field(description="false: see approval, as for execute_sql")
+    approval: str | None = None
+    version: str
+    file: str = Field(description="the name for the file in supabase/migrations")
+    applied_before_later: bool = Field(default=False, description="later versions were applied before")
+
+
+AdviceKind = Literal["all", "security", "performance"]
+
+
+class Advice(BaseModel):
+    """Something that the owner should look at."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    level: Literal["error", "warning", "info"]
+    object: str
+    message: str
+    fix: str
+
+
+class AdvicePage(BaseModel):
+    """Advice, the most serious first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    advice: list[Advice]
+    next_offset: int | None
+
+
 class SchemaPart(BaseModel):
     """A part of a schema's document."""
 

@@ -7,7 +7,7 @@ from smeboost_shared.toolsets import Register, offer
 from smeboost_supabase.client import SupabaseClient
 from smeboost_supabase.fencing import Fence
 from smeboost_supabase.settings import SupabaseSettings
-from smeboost_supabase.tools import rows, schema, sign_in, sql, tables
+from smeboost_supabase.tools import changing, development, rows, schema, sign_in, sql, tables
 
 INSTRUCTIONS = """\
 One Supabase project. Learn names and types first: list_tables, or describe_schema where it is offered. To act as a \
@@ -19,11 +19,11 @@ def families(settings: SupabaseSettings) -> dict[str, tuple[Register[SupabaseCli
     """The families of tools with what each needs, as far as `settings` name what the tools talk to."""
     project, database = settings.has_project, settings.db_url is not None
     rest = (sign_in.register, rows.register) if project else ()
-    sql_tools = (schema.register, sql.register) if database else ()
+    sql_tools = (schema.register, sql.register, changing.register) if database else ()
     return {
         "database": (tables.register, *rest, *sql_tools),
         "auth": (sign_in.register,) if project else (),
-        "development": (tables.register, *sql_tools),
+        "development": (tables.register, *sql_tools, development.register) if database else (),
     }
 
 

@@ -63,7 +63,10 @@ class SupabaseSettings(Settings):
     request_timeout_seconds: float = Field(default=30, gt=0, le=600, description="the most one request may take in all")
     connect_timeout_seconds: float = Field(default=5, gt=0, le=60, description="the most that connecting may take")
     statement_timeout_seconds: float = Field(
-        default=10, gt=0, le=600, description="the most one SQL statement may take; a migration's too"
+        default=10, gt=0, le=600, description="the most one SQL statement that reads may take"
+    )
+    change_timeout_seconds: float = Field(
+        default=120, gt=0, le=3600, description="the most one SQL statement that changes something may take"
     )
     query_rows_max: int = Field(default=1000, ge=1, le=100_000, description="the most rows that run_query gives")
     query_bytes_max: int = Field(

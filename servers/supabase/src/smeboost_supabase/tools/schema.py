@@ -9,11 +9,10 @@ from smeboost_shared.toolkit import READ
 from smeboost_supabase.client import SupabaseClient
 from smeboost_supabase.describing.document import schema_document
 from smeboost_supabase.describing.facts import read_facts
+from smeboost_supabase.describing.parts import part_of
 from smeboost_supabase.models import OFFSET_MAX, SchemaName, SchemaPart, TableName
 
 TABLES_ASKED_MAX = 100
-CHARACTERS_MAX = 20_000
-"""About 5,000 tokens; a part that is longer alone is given alone."""
 
 
 def register(mcp: FastMCP, client: SupabaseClient) -> None:
@@ -28,16 +27,4 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
         offset: Annotated[int, Field(ge=0, le=OFFSET_MAX, description="See next_offset.")] = 0,
     ) -> SchemaPart:
         """Describe a schema compactly: columns, keys, indexes, RLS policies, triggers, grants, enums and functions."""
-        return _part(schema_document(await read_facts(client.database, schema, tables)), offset)
-
-
-def _part(parts: list[str], offset: int) -> SchemaPart:
-    given: list[str] = []
-    size = 0
-    for part in parts[offset:]:
-        if given and size + len(part) > CHARACTERS_MAX:
-            break
-        given.append(part)
-        size += len(part)
-    end = offset + len(given)
-    return SchemaPart(text="\n\n".join(given), next_offset=end if end < len(parts) else None)
+        return part_of(schema_document(await read_facts(client.database, schema, tables)), offset, between="\n\n")
