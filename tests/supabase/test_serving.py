@@ -66,11 +66,7 @@ async def serving(*options: str, **variables: str) -> AsyncGenerator[str]:
         async with asyncio.timeout(START_SECONDS_MAX):
             while not await answers(port):
                 assert process.returncode is None
-                await asyncio.sleep(SQL_READS = {
-    *("describe_schema", "run_query", "explain_query"),
-    *("list_migrations", "generate_types", "get_advisors"),
-}
-POLL_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         process.terminate()

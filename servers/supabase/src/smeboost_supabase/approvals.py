@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from smeboost_shared.errors import FieldProblem, InvalidInput
@@ -41,8 +42,7 @@ class Approvals:
     def __init__(self, database_url: SecretStr, *, seconds: float, clock: Callable[[], float] = time.time) -> None:
         url = database_url.get_secret_value()
         self._key = hmac.digest(url.encode(), b"smeboost approvals", hashlib.sha256)
-        known = conninfo_to_dict(url)
-        self._database = json.dumps([str(known.get(part)) for part in ("host", "port", "dbname", "user")])
+        self._database = _database(url)
         self._seconds = seconds
         self._clock = clock
         self._used: OrderedDict[str, None] = OrderedDict()
@@ -78,3 +78,12 @@ class Approvals:
 def _refused(message: str) -> InvalidInput:
     problem = FieldProblem(field="approval", message=message)
     return InvalidInput("The approval does not hold.", errors=[problem], hint="Call again without it to get a new one.")
+
+
+def _database(url: str) -> str:
+    try:
+        known = conninfo_to_dict(url)
+    except ProgrammingError:
+        # Not a connection string: whoever connects with it will be told.
+        return url
+    return json.dumps([str(known.get(part)) for part in ("host", "port", "dbname", "user")])
