@@ -113,3 +113,65 @@ def test_only_the_service_role_is_an_admin(http, signed_in):
     assert (as_anon.status_code, as_anon.json()["error_code"]) == (403, "not_admin")
     assert (as_person.status_code, as_person.json()["error_code"]) == (403, "not_admin")
     assert (as_nobody.status_code, as_nobody.json()["error_code"]) == (401, "no_authorization")
+
+
+def test_people_are_filtered_and_sorted(admin_http, person):
+    first = person(user_metadata={"full_name": "Zoë Quickly"})
+    second = person(user_metadata={"full_name": "zoë Slowly"})
+
+    def found(**parameters):
+        answer = admin_http.get("/auth/v1/admin/users", params=parameters)
+        return [user["id"] for user in answer.json()["users"]]
+
+    assert found(filter=first.email) == [first.id]
+    assert found(filter="ZOË", sort="created_at asc") == [first.id, second.id]
+    assert found(filter="zoë", sort="created_at desc") == [second.id, first.id]
+    assert found(filter="%") == []
+    link = admin_http.get("/auth/v1/admin/users", params={"filter": "zoë", "per_page": 1}).headers["link"]
+    assert '</admin/users?page=2&per_page=1&filter=zo%C3%AB>; rel="next"' in link
+
+
+@pytest.mark.parametrize("sort", ["email asc", "created_at sideways", "created_at; drop table x"])
+def test_another_order_of_people_is_refused(admin_http, sort):
+    answer = admin_http.get("/auth/v1/admin/users", params={"sort": sort})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed")
+
+
+def test_who_is_deleted_softly_leaves_a_row_that_tells_nothing(admin, http, client_for, person, execute):
+    somebody = person(user_metadata={"city": "Jena"})
+    client = client_for()
+    session = client.auth.sign_in_with_password({"email": somebody.email, "password": somebody.password}).session
+
+    admin.delete_user(somebody.id, should_soft_delete=True)
+    admin.delete_user(somebody.id, should_soft_delete=True)
+
+    left = admin.get_user_by_id(somebody.id).user
+    headers = {"authorization": f"Bearer {session.access_token}"}
+    assert left.email != somebody.email
+    assert (left.user_metadata, left.app_metadata) == ({}, {})
+    assert [identity.identity_data for identity in left.identities] == [{}]
+    assert http.get("/auth/v1/user", headers=headers).json()["error_code"] == "user_not_found"
+    assert execute("select count(*) from auth.sessions where user_id = %s", somebody.id) == [(0,)]
+    with pytest.raises(AuthApiError) as refused:
+        client.auth.sign_in_with_password({"email": somebody.email, "password": somebody.password})
+    assert refused.value.code == "invalid_credentials"
+    again = admin.create_user({"email": somebody.email, "password": PASSWORD, "email_confirm": True}).user
+    assert again.id != somebody.id
+
+
+@pytest.mark.parametrize(
+    "hashed",
+    [
+        "$2b$31$" + "a" * 53,
+        "$2b$10$short",
+        "$argon2id$v=19$m=8388608,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b27uA",
+        "$argon2id$v=19$m=65536,t=100000,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b27uA",
+        "$argon2id$nonsense",
+        "plain text",
+    ],
+)
+def test_a_hash_that_is_none_or_costs_too_much_is_refused(admin_http, new_email, hashed):
+    answer = admin_http.post("/auth/v1/admin/users", json={"email": new_email(), "password_hash": hashed})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed")

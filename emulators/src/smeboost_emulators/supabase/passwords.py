@@ -1,18 +1,24 @@
 """Hash and check passwords, away from the event loop and never more at once than there are threads for."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import bcrypt
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-BCRYPT_PREFIXES = ("$2a$", "$2b$", "$2y$")
 ARGON2_PREFIXES = ("$argon2i$", "$argon2id$")
 PASSWORD_MAX_BYTES = 72
 """bcrypt reads no further than this."""
+# An imported hash says itself what checking it costs. One that would take minutes or gigabytes is not checked.
+BCRYPT_COST_MAX = 16
+ARGON2_MEMORY_MAX_KIB = 262_144
+ARGON2_TIME_MAX = 16
+ARGON2_THREADS_MAX = 16
+_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
 
 Answer = TypeVar("Answer")
 
@@ -56,12 +62,28 @@ class Passwords:
 
 
 def is_known_hash(hashed: str) -> bool:
-    """Whether this is a hash that `Passwords.matches` can check."""
-    return hashed.startswith((*BCRYPT_PREFIXES, *ARGON2_PREFIXES))
+    """Whether this is a hash that `Passwords.matches` can check, at a cost that it is ready to pay."""
+    if match := _BCRYPT.fullmatch(hashed):
+        return 4 <= int(match[1]) <= BCRYPT_COST_MAX
+    return hashed.startswith(ARGON2_PREFIXES) and _affordable(hashed)
+
+
+def _affordable(hashed: str) -> bool:
+    try:
+        asked = extract_parameters(hashed)
+    except InvalidHashError:
+        return False
+    return (
+        asked.memory_cost <= ARGON2_MEMORY_MAX_KIB
+        and asked.time_cost <= ARGON2_TIME_MAX
+        and asked.parallelism <= ARGON2_THREADS_MAX
+    )
 
 
 def _matches(password: str, hashed: str) -> bool:
-    secret = password.encode()
+    secret = password.encode(errors="replace")
+    if not is_known_hash(hashed):
+        return False
     if hashed.startswith(ARGON2_PREFIXES):
         try:
             return PasswordHasher().verify(hashed, secret)

@@ -8,9 +8,10 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.intake import whole_number
 from smeboost_emulators.supabase.auth import users
-from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
+from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
+from smeboost_emulators.supabase.auth.paging import page_of
+from smeboost_emulators.supabase.auth.removal import remove_softly
 from smeboost_emulators.supabase.auth.requests import AdminDelete, AdminUser, parse
 from smeboost_emulators.supabase.auth.service import (
     AuthService,
@@ -24,9 +25,7 @@ from smeboost_emulators.supabase.auth.users import NewUser, User
 from smeboost_emulators.supabase.passwords import is_known_hash
 from smeboost_emulators.supabase.pools import Connection
 
-PAGE_SIZE = 50
-PAGE_SIZE_MAX = 1000
-PAGE_MAX = 1_000_000
+FILTER_MAX_LENGTH = 255
 ROLE_MAX_LENGTH = 63
 EMAIL_TAKEN = "A user with this email address has already been registered"
 
@@ -40,38 +39,48 @@ class Admin:
     async def list(self, request: Request) -> Response:
         """GET /admin/users: one page, newest people first; `X-Total-Count` and `Link` say how many there are."""
         self._service.require_admin(request)
-        page = _number(request, "page", default=1, largest=PAGE_MAX)
-        per_page = _number(request, "per_page", default=PAGE_SIZE, largest=PAGE_SIZE_MAX)
+        page = page_of(request)
+        containing = request.query_params.get("filter", "").replace("\0", "")[:FILTER_MAX_LENGTH]
+        aud = self._service.settings.jwt_aud
         async with self._service.pool.connection() as connection:
-            people, total = await users.list_page(connection, limit=per_page, offset=(page - 1) * per_page)
+            people, total = await users.list_page(
+                connection,
+                aud=aud,
+                limit=page.size,
+                offset=page.offset,
+                containing=containing,
+                oldest_first=_oldest_first(request),
+            )
             listing = await users.as_json(connection, *people)
-        headers = {"X-Total-Count": str(total), "Link": _links(page, per_page, total)}
-        return JSONResponse({"users": listing, "aud": users.AUDIENCE}, headers=headers)
+        return JSONResponse({"users": listing, "aud": aud}, headers=page.headers(request, total))
 
     async def create(self, request: Request) -> Response:
         """POST /admin/users: add a person, confirmed only if `email_confirm` says so."""
-        self._service.require_admin(request)
+        admin = self._service.require_admin(request)
         asked = parse(await self._service.body(request), AdminUser)
         refuse_phone(asked.phone)
         if not asked.email:
             raise invalid("Cannot create a user without either an email or phone")
+        email = normal_email(asked.email)
         new = NewUser(
-            email=normal_email(asked.email),
+            email=email,
             password_hash=await self._password_hash(asked) or await self._unguessable(),
             confirmed=bool(asked.email_confirm),
             user_metadata=merged({"email_verified": bool(asked.email_confirm)}, asked.user_metadata or {}),
             app_metadata=asked.app_metadata or {},
-            role=_role(asked.role) or users.AUDIENCE,
+            role=_role(asked.role) or self._service.settings.jwt_default_group_name,
+            aud=self._service.settings.jwt_aud,
             id=_wanted_id(asked.id),
         )
         ban = {"banned_until": ban_end(asked.ban_duration)} if asked.ban_duration else {}
         try:
             async with self._service.pool.connection() as connection:
-                if await users.find_by_email(connection, new.email) is not None:
+                if await users.find_by_email(connection, email) is not None:
                     raise AuthFailure(422, "email_exists", EMAIL_TAKEN)
                 user = await users.add(connection, new)
                 if ban:
                     user = await users.change(connection, user.id, **ban)
+                await self._service.note(connection, request, admin, "user_signedup", **_about(user))
                 [person] = await users.as_json(connection, user)
         except UniqueViolation:
             raise AuthFailure(422, "email_exists", EMAIL_TAKEN) from None
@@ -86,7 +95,7 @@ class Admin:
 
     async def change(self, request: Request) -> Response:
         """PUT /admin/users/{id}: metadata is merged, everything else replaced."""
-        self._service.require_admin(request)
+        admin = self._service.require_admin(request)
         asked = parse(await self._service.body(request), AdminUser)
         refuse_phone(asked.phone)
         async with self._service.pool.connection() as connection:
@@ -95,19 +104,20 @@ class Admin:
         try:
             async with self._service.pool.connection() as connection:
                 changed = await users.change(connection, user.id, **columns)
+                await self._service.note(connection, request, admin, "user_modified", **_about(changed))
                 [person] = await users.as_json(connection, changed)
         except UniqueViolation:
             raise AuthFailure(422, "email_exists", EMAIL_TAKEN) from None
         return JSONResponse(person)
 
     async def remove(self, request: Request) -> Response:
-        """DELETE /admin/users/{id}."""
-        self._service.require_admin(request)
-        if parse(await self._service.body(request), AdminDelete).should_soft_delete:
-            raise not_supported("Deleting a user softly")
+        """DELETE /admin/users/{id}; softly if asked: the row stays and tells nothing any more."""
+        admin = self._service.require_admin(request)
+        softly = parse(await self._service.body(request), AdminDelete).should_soft_delete
         async with self._service.pool.connection() as connection:
             user = await named_user(connection, request)
-            await users.remove(connection, user.id)
+            await self._service.note(connection, request, admin, "user_deleted", **_about(user))
+            await (remove_softly(connection, user) if softly else users.remove(connection, user.id))
         return JSONResponse({})
 
     async def _columns(self, user: User, asked: AdminUser) -> dict[str, object]:
@@ -156,6 +166,10 @@ async def named_user(connection: Connection, request: Request) -> User:
     return user
 
 
+def _about(user: User) -> dict[str, object]:
+    return {"user_id": str(user.id), "user_email": user.email or "", "user_phone": user.phone or ""}
+
+
 def _wanted_id(value: str | None) -> UUID | None:
     if value is None:
         return None
@@ -171,20 +185,8 @@ def _role(value: str | None) -> str | None:
     return value
 
 
-def _number(request: Request, name: str, *, default: int, largest: int) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    number = whole_number(text)
-    if number is None or not 1 <= number <= largest:
-        raise invalid(f"Bad Pagination Parameters: {name} must be a number from 1 to {largest}")
-    return number
-
-
-def _links(page: int, per_page: int, total: int) -> str:
-    last = max(1, -(-total // per_page))
-    pages = {"next": page + 1} if page < last else {}
-    targets = {**pages, "last": last}
-    return ", ".join(
-        f'</admin/users?page={number}&per_page={per_page}>; rel="{name}"' for name, number in targets.items()
-    )
+def _oldest_first(request: Request) -> bool:
+    field, _, direction = request.query_params.get("sort", "created_at desc").strip().partition(" ")
+    if field != "created_at" or direction.strip() not in {"", "asc", "desc"}:
+        raise invalid("Bad Sort Parameters: only created_at asc and created_at desc are possible")
+    return direction.strip() == "asc"

@@ -29,7 +29,7 @@ class AdminFactors:
 
     async def change(self, request: Request) -> Response:
         """PUT: give a factor another name."""
-        self._service.require_admin(request)
+        role = self._service.require_admin(request)
         name = acceptable_name(parse(await self._service.body(request), FactorChange).friendly_name)
         try:
             async with self._service.pool.connection() as connection:
@@ -37,6 +37,8 @@ class AdminFactors:
                 factor = await named_factor(connection, request, user.id, lock=True)
                 if name:
                     await factors.rename(connection, factor.id, name)
+                traits = {"user_id": str(user.id), "factor_id": str(factor.id)}
+                await self._service.note(connection, request, role, "factor_updated", **traits)
                 changed = await named_factor(connection, request, user.id)
         except UniqueViolation:
             message = f'A factor with the friendly name "{name}" for this user already exists'
@@ -45,10 +47,12 @@ class AdminFactors:
 
     async def remove(self, request: Request) -> Response:
         """DELETE: remove a factor, also a verified one; sessions that it raised fall back to aal1."""
-        self._service.require_admin(request)
+        role = self._service.require_admin(request)
         async with self._service.pool.connection() as connection:
             user = await named_user(connection, request)
             factor = await named_factor(connection, request, user.id, lock=True)
             await factors.remove(connection, factor.id)
             await sessions.lower_level(connection, user.id, factor.id)
+            traits = {"user_id": str(user.id), "factor_id": str(factor.id)}
+            await self._service.note(connection, request, role, "factor_deleted", **traits)
         return JSONResponse(factor_json(factor))

@@ -58,6 +58,8 @@ class Mfa:
             totp = _totp_json(secret, account=user.email or str(user.id), issuer=_issuer(request, asked.issuer))
             sealed = self._seal.close(factor_id, secret)
             await factors.add(connection, factor_id, user.id, friendly_name=name, secret=sealed)
+            traits = {"factor_id": str(factor_id), "factor_type": factors.TOTP}
+            await self._service.note(connection, request, user, "factor_in_progress", **traits)
         return JSONResponse({"id": str(factor_id), "type": factors.TOTP, "friendly_name": name, "totp": totp})
 
     async def challenge(self, request: Request) -> Response:
@@ -73,6 +75,8 @@ class Mfa:
                 raise _too_often()
             ip = client_of(request).ip
             challenge = await factors.add_challenge(connection, factor.id, ip=ip, forget=forget)
+            traits = {"factor_id": str(factor.id), "factor_status": factor.status}
+            await self._service.note(connection, request, user, "challenge_created", **traits)
         expires_at = int((challenge.created_at + self._expiry).timestamp())
         return JSONResponse({"id": str(challenge.id), "type": factor.factor_type, "expires_at": expires_at})
 
@@ -88,6 +92,8 @@ class Mfa:
             await factors.lock_user(connection, user.id)
             factor = await named_factor(connection, request, user.id, lock=True)
             failure = await self._failure(connection, request, factor, asked)
+            traits = {"factor_id": str(factor.id), "outcome": failure.code if failure else "verified"}
+            await self._service.note(connection, request, user, "verification_attempted", **traits)
             answer = None if failure else await self._raised(request, connection, user, session, factor)
         # Raised after the commit: the count of wrong codes must last.
         if failure:
@@ -105,6 +111,8 @@ class Mfa:
                 raise AuthFailure(422, "insufficient_aal", "AAL2 required to unenroll verified factor")
             await factors.remove(connection, factor.id)
             await sessions.lower_level(connection, user.id, factor.id)
+            traits = {"factor_id": str(factor.id), "factor_status": factor.status, "session_id": str(session.id)}
+            await self._service.note(connection, request, user, "factor_unenrolled", **traits)
         return JSONResponse({"id": str(factor.id)})
 
     @property
@@ -113,6 +121,9 @@ class Mfa:
 
     async def _holder(self, connection: Connection, claims: Claims) -> tuple[User, Session]:
         user, session = await self._service.current(connection, claims)
+        if user.is_anonymous:
+            message = "Anonymous user not allowed to perform these actions"
+            raise AuthFailure(403, "no_authorization", message)
         if session is None:
             raise AuthFailure(403, "session_not_found", "A second factor belongs to a session; the token names none")
         return user, session

@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from smeboost_emulators.supabase.auth import factors, sessions, users
-from smeboost_emulators.supabase.auth.errors import AuthFailure, not_supported
+from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
 from smeboost_emulators.supabase.auth.requests import UserChange, parse
 from smeboost_emulators.supabase.auth.service import AuthService, merged, normal_email, refuse_phone
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection
+
+RECOVERY_METHODS = frozenset({"otp", "magiclink", "recovery"})
 
 
 class Profile:
@@ -38,13 +40,31 @@ class Profile:
             user, session = await self._service.current(connection, claims)
             if _guarded(user, asked) and not (session and session.aal == "aal2"):
                 await _require_no_factor(connection, user)
+            recovering = bool(session) and await _recovering(connection, session)
+        if user.is_anonymous and asked.password and not asked.email:
+            message = "Updating password of an anonymous user without an email or phone is not allowed"
+            raise invalid(message, status=422)
+        if asked.password and user.encrypted_password and not recovering:
+            await self._require_current_password(user, asked)
         columns = await self._columns(user, asked)
         try:
             async with self._service.pool.connection() as connection:
+                if "encrypted_password" in columns:
+                    await self._service.note(connection, request, user, "user_updated_password")
+                await self._service.note(connection, request, user, "user_modified")
                 return JSONResponse(await _apply(connection, user, session, columns))
         except UniqueViolation:
             message = "A user with this email address has already been registered"
             raise AuthFailure(422, "email_exists", message) from None
+
+    async def _require_current_password(self, user: User, asked: UserChange) -> None:
+        if not self._service.settings.password_change_needs_current:
+            return
+        if not asked.current_password:
+            message = "Current password required when setting new password."
+            raise AuthFailure(400, "current_password_required", message)
+        if not await self._service.passwords.matches(asked.current_password, user.encrypted_password):
+            raise AuthFailure(400, "current_password_invalid", "Current password is not valid.")
 
     async def _columns(self, user: User, asked: UserChange) -> dict[str, object]:
         if asked.app_metadata is not None and asked.app_metadata != user.raw_app_meta_data:
@@ -61,6 +81,11 @@ class Profile:
                 raise not_supported("Confirming a new e-mail address by mail")
             columns |= {"email": email, "email_confirmed_at": datetime.now(UTC)}
         return columns
+
+
+async def _recovering(connection: Connection, session: sessions.Session) -> bool:
+    """Whether the session came from a mail, so that nobody can be asked for the password they forgot."""
+    return any(entry["method"] in RECOVERY_METHODS for entry in await sessions.methods(connection, session.id))
 
 
 def _guarded(user: User, asked: UserChange) -> bool:

@@ -73,6 +73,7 @@ class Refreshing:
             refresh_token = await self._next_token(connection, session, token)
             if refresh_token is None:
                 return AuthFailure(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
+            await self._service.note(connection, request, user, "token_refreshed")
             await sessions.note_refresh(connection, session, client_of(request))
             return await self._service.token_response(request, connection, user, session, refresh_token)
 

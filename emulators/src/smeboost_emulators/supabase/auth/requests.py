@@ -30,6 +30,7 @@ class UserChange(msgspec.Struct):
     email: str | None = None
     phone: str | None = None
     password: str | None = None
+    current_password: str | None = None
     data: Metadata | None = None
     app_metadata: Metadata | None = None
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from smeboost_emulators.intake import BodyRefused
 from smeboost_emulators.supabase.auth.admin import Admin
+from smeboost_emulators.supabase.auth.admin_audit import AdminAudit
 from smeboost_emulators.supabase.auth.admin_factors import AdminFactors
 from smeboost_emulators.supabase.auth.errors import (
     AuthFailure,
@@ -22,6 +23,7 @@ from smeboost_emulators.supabase.auth.errors import (
     not_supported,
     oauth_response,
 )
+from smeboost_emulators.supabase.auth.identities import Identities
 from smeboost_emulators.supabase.auth.mfa import Mfa
 from smeboost_emulators.supabase.auth.own_account import Profile
 from smeboost_emulators.supabase.auth.service import AuthService
@@ -51,7 +53,7 @@ NOT_BUILT = frozenset(
         "verify",
     ]
 )
-# Every GoTrue deployment lists these; here they are all off.
+# Every GoTrue deployment lists these; of them only anonymous_users can be on here.
 EXTERNAL_PROVIDERS = [
     "anonymous_users",
     "apple",
@@ -87,12 +89,15 @@ log = get_logger("supabase-auth")
 def auth_routes(service: AuthService) -> list[Route]:
     """The routes, relative to /auth/v1."""
     sign_in, profile, admin = SignIn(service), Profile(service), Admin(service)
-    mfa, admin_factors = Mfa(service), AdminFactors(service)
+    mfa, admin_factors, identities = Mfa(service), AdminFactors(service), Identities(service)
     endpoints: dict[str, dict[str, Endpoint]] = {
         "/signup": {"POST": sign_in.sign_up},
         "/token": {"POST": sign_in.token},
         "/logout": {"POST": sign_in.sign_out},
         "/user": {"GET": profile.show, "PUT": profile.change},
+        "/user/identities/authorize": {"GET": identities.link},
+        "/user/identities/{identity_id}": {"DELETE": identities.unlink},
+        "/admin/audit": {"GET": AdminAudit(service).list},
         "/admin/users": {"GET": admin.list, "POST": admin.create},
         "/admin/users/{user_id}": {"GET": admin.show, "PUT": admin.change, "DELETE": admin.remove},
         "/admin/users/{user_id}/factors": {"GET": admin_factors.list},
@@ -179,7 +184,11 @@ def _settings(service: AuthService) -> Endpoint:
         settings = service.settings
         return JSONResponse(
             {
-                "external": {**dict.fromkeys(EXTERNAL_PROVIDERS, False), "email": True},
+                "external": {
+                    **dict.fromkeys(EXTERNAL_PROVIDERS, False),
+                    "anonymous_users": settings.anonymous_users_enabled,
+                    "email": True,
+                },
                 "disable_signup": settings.disable_signup,
                 "mailer_autoconfirm": settings.mailer_autoconfirm,
                 "phone_autoconfirm": False,

@@ -10,9 +10,11 @@ from uuid import UUID
 from starlette.requests import Request
 
 from smeboost_emulators.intake import read_body
-from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth import audit, sessions, users
+from smeboost_emulators.supabase.auth.audit import Action, Actor
 from smeboost_emulators.supabase.auth.durations import go_duration
 from smeboost_emulators.supabase.auth.errors import AuthFailure, bad_token, invalid
+from smeboost_emulators.supabase.auth.password_rules import Weakness, character_sets, weakness
 from smeboost_emulators.supabase.auth.sessions import Client, Session
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.passwords import PASSWORD_MAX_BYTES, Passwords
@@ -20,7 +22,6 @@ from smeboost_emulators.supabase.pools import Connection, Pool
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 from smeboost_emulators.supabase.tokens import Claims, Keyring, TokenRejected
 
-ADMIN_ROLES = frozenset({"service_role", "supabase_admin"})
 EMAIL_MAX_LENGTH = 255
 BAN_YEARS_MAX = 100
 # The form that HTML gives an <input type="email">, which is also what GoTrue checks.
@@ -56,20 +57,22 @@ class AuthService:
             reason = "token has invalid claims: token is expired" if str(exc) == "JWT expired" else str(exc)
             raise bad_token(reason) from None
 
-    def require_admin(self, request: Request) -> None:
-        """Let only the service role through.
+    def require_admin(self, request: Request) -> str:
+        """Let only the service role and its like through; the role is returned.
 
         Raises:
             AuthFailure: no_authorization, bad_jwt, not_admin.
         """
-        if self.claims(request).get("role") not in ADMIN_ROLES:
+        role = str(self.claims(request).get("role"))
+        if role not in self.settings.admin_roles:
             raise AuthFailure(403, "not_admin", "User not allowed")
+        return role
 
     async def current(self, connection: Connection, claims: Claims) -> tuple[User, Session | None]:
         """The person and the session that a token speaks of.
 
         Raises:
-            AuthFailure: bad_jwt, user_not_found, user_banned, session_not_found.
+            AuthFailure: bad_jwt, user_not_found, user_banned, unexpected_audience, session_not_found.
         """
         user_id = uuid_or_none(claims.get("sub"))
         if user_id is None:
@@ -79,6 +82,8 @@ class AuthService:
             raise AuthFailure(403, "user_not_found", "User from sub claim in JWT does not exist")
         if user.banned:
             raise AuthFailure(403, "user_banned", "User is banned")
+        if not _meant_for(user, claims.get("aud")):
+            raise AuthFailure(403, "unexpected_audience", "Token audience doesn't match request audience")
         return user, await self._session(connection, claims)
 
     async def _session(self, connection: Connection, claims: Claims) -> Session | None:
@@ -86,7 +91,8 @@ class AuthService:
             return None
         session_id = uuid_or_none(claims["session_id"])
         session = await sessions.find(connection, session_id) if session_id else None
-        if session is None:
+        # Somebody else's session cannot come in a token that we signed, but what it may do is checked all the same.
+        if session is None or session.user_id != uuid_or_none(claims.get("sub")):
             raise AuthFailure(403, "session_not_found", "Session from session_id claim in JWT does not exist")
         return session
 
@@ -130,12 +136,37 @@ class AuthService:
         """
         if len(password.encode(errors="replace")) > PASSWORD_MAX_BYTES:
             raise invalid(f"Password cannot be longer than {PASSWORD_MAX_BYTES} characters")
-        if len(password) < self.settings.password_min_length:
-            message = f"Password should be at least {self.settings.password_min_length} characters."
-            raise AuthFailure(422, "weak_password", message, weak_password={"reasons": ["length"]})
+        if weak := self.weakness(password):
+            raise AuthFailure(422, "weak_password", weak.message, weak_password={"reasons": list(weak.reasons)})
         if "\0" in password:
             raise invalid("Password cannot contain a NUL character")
         return await self.passwords.hash(password)
+
+    def weakness(self, password: str) -> Weakness | None:
+        """What the settings find weak about a password."""
+        sets = character_sets(self.settings.password_required_characters)
+        return weakness(password, length_min=self.settings.password_min_length, character_sets=sets)
+
+    async def note(
+        self, connection: Connection, request: Request, actor: User | str, action: Action, **traits: object
+    ) -> None:
+        """Write an entry of the audit log; `actor` is a person, or the role of an administrator."""
+        if self.settings.audit_log_disabled:
+            return
+        if isinstance(actor, str):
+            who = Actor(audit.NOBODY, actor)
+        else:
+            name = (actor.raw_user_meta_data or {}).get("full_name")
+            username = actor.phone or actor.email or ""
+            who = Actor(actor.id, username, name if isinstance(name, str) else None, actor.is_sso_user)
+        keep = timedelta(days=self.settings.audit_log_days)
+        await audit.record(connection, who, action, ip=client_of(request).ip, traits=traits, keep=keep)
+
+
+def _meant_for(user: User, audience: object) -> bool:
+    if audience is None or user.aud is None:
+        return True
+    return audience in (user.aud, [user.aud])
 
 
 def client_of(request: Request) -> Client:

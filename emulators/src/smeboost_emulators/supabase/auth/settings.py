@@ -15,11 +15,53 @@ class AuthSettings(Settings):
 
     jwt_expiry_seconds: int = Field(3600, ge=1, le=604_800, validation_alias="GOTRUE_JWT_EXP")
     jwt_issuer: str | None = Field(None, validation_alias="GOTRUE_JWT_ISSUER", description="default: this url/auth/v1")
+    jwt_aud: str = Field(
+        "authenticated",
+        min_length=1,
+        max_length=255,
+        validation_alias="GOTRUE_JWT_AUD",
+        description="audience of new people and of their tokens",
+    )
+    jwt_default_group_name: str = Field(
+        "authenticated",
+        min_length=1,
+        max_length=63,
+        validation_alias="GOTRUE_JWT_DEFAULT_GROUP_NAME",
+        description="role of new people",
+    )
+    jwt_admin_roles: str = Field(
+        "service_role,supabase_admin",
+        validation_alias="GOTRUE_JWT_ADMIN_ROLES",
+        description="roles that may use /admin, comma-separated",
+    )
     disable_signup: bool = Field(False, validation_alias="GOTRUE_DISABLE_SIGNUP")
     mailer_autoconfirm: bool = Field(
         True, validation_alias="GOTRUE_MAILER_AUTOCONFIRM", description="on by default: nothing is mailed here"
     )
     password_min_length: int = Field(6, ge=1, le=72, validation_alias="GOTRUE_PASSWORD_MIN_LENGTH")
+    password_required_characters: str = Field(
+        "",
+        validation_alias="GOTRUE_PASSWORD_REQUIRED_CHARACTERS",
+        description="sets of characters of each of which a password needs one, separated by colons",
+    )
+    password_change_needs_current: bool = Field(
+        False, validation_alias="GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD"
+    )
+    manual_linking_enabled: bool = Field(
+        False, validation_alias="GOTRUE_SECURITY_MANUAL_LINKING_ENABLED", description="identities may be unlinked"
+    )
+    anonymous_users_enabled: bool = Field(False, validation_alias="GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED")
+    anonymous_users_hourly_max: int = Field(
+        30,
+        ge=1,
+        le=1_000_000,
+        validation_alias="GOTRUE_RATE_LIMIT_ANONYMOUS_USERS",
+        description="anonymous sign-ins of one address in an hour",
+    )
+    audit_log_disabled: bool = Field(False, validation_alias="GOTRUE_AUDIT_LOG_DISABLE_POSTGRES")
+    audit_log_days: int = Field(
+        90, ge=1, le=36_500, validation_alias="SUPABASE_AUDIT_LOG_DAYS", description="how long entries are kept"
+    )
     refresh_token_rotation: bool = Field(True, validation_alias="GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED")
     refresh_token_reuse_seconds: int = Field(
         10, ge=0, le=3600, validation_alias="GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL"
@@ -107,6 +149,11 @@ class AuthSettings(Settings):
                 "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT needs GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID and _KEY"
             )
         return self
+
+    @property
+    def admin_roles(self) -> frozenset[str]:
+        """The roles that may use /admin."""
+        return frozenset(role.strip() for role in self.jwt_admin_roles.split(",") if role.strip())
 
     @property
     def seal(self) -> Seal:

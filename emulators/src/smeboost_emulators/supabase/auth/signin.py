@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth.anonymous import AnonymousSignIn
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
 from smeboost_emulators.supabase.auth.refreshing import Refreshing
 from smeboost_emulators.supabase.auth.requests import PasswordGrant, SignUp, parse
@@ -27,19 +28,20 @@ class SignIn:
     def __init__(self, service: AuthService) -> None:
         self._service = service
         self._settings = service.settings
+        self._anonymous = AnonymousSignIn(service)
         self._refreshing = Refreshing(service)
 
     async def sign_up(self, request: Request) -> Response:
         """POST /signup: a session when e-mails count as confirmed, else the bare person."""
         asked = parse(await self._service.body(request), SignUp)
+        if not asked.email and not asked.phone:
+            return JSONResponse(await self._anonymous.begin(request, asked.data or {}))
         if self._settings.disable_signup:
             raise AuthFailure(422, "signup_disabled", "Signups not allowed for this instance")
         refuse_phone(asked.phone)
-        if not asked.email:
-            raise AuthFailure(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
         if not asked.password:
             raise invalid("Signup requires a valid password")
-        email = normal_email(asked.email)
+        email = normal_email(asked.email or "")
         password_hash = await self._service.hash_password(asked.password)
         return JSONResponse(await self._add(request, email, password_hash, asked.data or {}))
 
@@ -53,12 +55,22 @@ class SignIn:
             "email_verified": confirmed,
             "phone_verified": False,
         }
-        new = NewUser(email, password_hash, confirmed, user_metadata=metadata, app_metadata={}, id=user_id)
+        new = NewUser(
+            email,
+            password_hash,
+            confirmed,
+            user_metadata=metadata,
+            app_metadata={},
+            id=user_id,
+            role=self._settings.jwt_default_group_name,
+            aud=self._settings.jwt_aud,
+        )
         # The other one may be faster, between our look and our insert.
         with suppress(UniqueViolation):
             async with self._service.pool.connection() as connection:
                 if await users.find_by_email(connection, email) is None:
                     user = await users.add(connection, new)
+                    await self._service.note(connection, request, user, "user_signedup", provider="email")
                     return await self._first_answer(request, connection, user)
         if confirmed:
             raise AuthFailure(422, "user_already_exists", "User already registered")
@@ -99,11 +111,15 @@ class SignIn:
         if user.confirmed_at is None:
             raise AuthFailure(400, "email_not_confirmed", "Email not confirmed")
         async with self._service.pool.connection() as connection:
-            return await self._begin(request, connection, user)
+            answer = await self._begin(request, connection, user)
+        weak = self._service.weakness(asked.password or "")
+        told = {"weak_password": {"message": weak.message, "reasons": list(weak.reasons)}} if weak else {}
+        return {**answer, **told}
 
     async def _begin(self, request: Request, connection: Connection, user: User) -> dict[str, Any]:
         user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
         session, token = await sessions.start(connection, user.id, method="password", client=client_of(request))
+        await self._service.note(connection, request, user, "login", provider="email")
         return await self._service.token_response(request, connection, user, session, token)
 
     async def sign_out(self, request: Request) -> Response:
@@ -116,6 +132,7 @@ class SignIn:
             user, session = await self._service.current(connection, claims)
             current = session.id if session else None
             await sessions.end(connection, user.id, scope=LOGOUT_SCOPES[name], current=current)
+            await self._service.note(connection, request, user, "logout")
         return Response(status_code=204)
 
 
@@ -127,8 +144,8 @@ def _pretended(new: NewUser) -> dict[str, Any]:
         **{  # pyright: ignore[reportArgumentType]  # the two booleans are set right below
             **absent,
             "id": uuid4(),
-            "aud": users.AUDIENCE,
-            "role": users.AUDIENCE,
+            "aud": new.aud,
+            "role": new.role,
             "email": new.email,
             "raw_app_meta_data": {"provider": "email", "providers": ["email"]},
             "raw_user_meta_data": {},

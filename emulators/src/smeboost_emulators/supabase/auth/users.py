@@ -58,15 +58,21 @@ class User:
 
 @dataclass(frozen=True)
 class NewUser:
-    """What is known of a person who is being added; metadata and password hash are final."""
+    """What is known of a person who is being added; metadata and password hash are final, no e-mail is anonymous."""
 
-    email: str
-    password_hash: str
+    email: str | None
+    password_hash: str | None
     confirmed: bool
     user_metadata: dict[str, Any]
     app_metadata: dict[str, Any]
     role: str = AUDIENCE
     id: UUID | None = None
+    aud: str = AUDIENCE
+
+    @property
+    def provider_metadata(self) -> dict[str, Any]:
+        """What app_metadata says of the ways in."""
+        return {"provider": "email", "providers": ["email"]} if self.email else {}
 
 
 async def find_by_email(connection: Connection, email: str) -> User | None:
@@ -79,48 +85,54 @@ async def find_by_id(connection: Connection, user_id: UUID) -> User | None:
     return await _one(connection, "id = %s", user_id)
 
 
-async def list_page(connection: Connection, *, limit: int, offset: int) -> tuple[list[User], int]:
-    """A page of people, newest first, and how many there are in all."""
-    query = sql.SQL("select {} from auth.users order by created_at desc, id limit %s offset %s").format(COLUMNS)
+async def list_page(
+    connection: Connection, *, aud: str, limit: int, offset: int, containing: str = "", oldest_first: bool = False
+) -> tuple[list[User], int]:
+    """A page of people of an audience, newest first unless asked otherwise, and how many there are in all.
+
+    `containing` is looked for in the address, in any case in the metadata's `full_name`.
+    """
+    condition = sql.SQL(
+        """aud = %(aud)s and (%(text)s = '' or strpos(email, %(text)s) > 0
+             or strpos(lower(raw_user_meta_data ->> 'full_name'), lower(%(text)s)) > 0)"""
+    )
+    order = sql.SQL("created_at asc, id" if oldest_first else "created_at desc, id")
+    values = {"aud": aud, "text": containing, "limit": limit, "offset": offset}
+    query = sql.SQL("select {} from auth.users where {} order by {} limit %(limit)s offset %(offset)s")
     async with connection.cursor(row_factory=class_row(User)) as cursor:
-        people = await (await cursor.execute(query, (limit, offset))).fetchall()
-    counted = await (await connection.execute("select count(*) from auth.users")).fetchone()
+        people = await (await cursor.execute(query.format(COLUMNS, condition, order), values)).fetchall()
+    counting = sql.SQL("select count(*) from auth.users where {}").format(condition)
+    counted = await (await connection.execute(counting, values)).fetchone()
     return people, int(counted[0]) if counted else 0
 
 
 async def add(connection: Connection, new: NewUser) -> User:
-    """Insert a person with an e-mail identity.
+    """Insert a person, with an e-mail identity if there is an address.
 
     Raises:
         psycopg.errors.UniqueViolation: somebody has the address or the id.
     """
     user_id = new.id or uuid4()
-    claims = {"sub": str(user_id), "email": new.email, "email_verified": new.confirmed, "phone_verified": False}
     values = {
         "instance_id": NO_INSTANCE,
         "id": user_id,
-        "aud": AUDIENCE,
+        "aud": new.aud,
         "role": new.role,
         "email": new.email,
         "encrypted_password": new.password_hash,
-        "raw_app_meta_data": Jsonb({"provider": "email", "providers": ["email"], **new.app_metadata}),
+        "raw_app_meta_data": Jsonb({**new.provider_metadata, **new.app_metadata}),
         "raw_user_meta_data": Jsonb(new.user_metadata),
     }
     await connection.execute(
         """insert into auth.users (instance_id, id, aud, role, email, encrypted_password, raw_app_meta_data,
-             raw_user_meta_data, email_confirmed_at, confirmation_token, recovery_token, email_change_token_new,
-             email_change, created_at, updated_at)
+             raw_user_meta_data, is_anonymous, email_confirmed_at, confirmation_token, recovery_token,
+             email_change_token_new, email_change, created_at, updated_at)
            values (%(instance_id)s, %(id)s, %(aud)s, %(role)s, %(email)s, %(encrypted_password)s,
-             %(raw_app_meta_data)s, %(raw_user_meta_data)s, case when %(confirmed)s then now() end,
+             %(raw_app_meta_data)s, %(raw_user_meta_data)s, %(is_anonymous)s, case when %(confirmed)s then now() end,
              '', '', '', '', now(), now())""",
-        {**values, "confirmed": new.confirmed},
+        {**values, "confirmed": new.confirmed, "is_anonymous": not new.email},
     )
-    await connection.execute(
-        """insert into auth.identities (provider_id, user_id, identity_data, provider, last_sign_in_at, created_at,
-             updated_at)
-           values (%s, %s, %s, 'email', now(), now(), now())""",
-        (str(user_id), user_id, Jsonb(claims)),
-    )
+    await _match_identity(connection, user_id)
     return await _known(connection, user_id)
 
 
@@ -141,10 +153,26 @@ async def change(connection: Connection, user_id: UUID, **columns: object) -> Us
 
 
 async def _match_identity(connection: Connection, user_id: UUID) -> None:
+    """Make the e-mail identity say what the row says; the first address makes an anonymous person a known one."""
     await connection.execute(
         """update auth.identities i set updated_at = now(), identity_data = i.identity_data || jsonb_build_object(
              'email', u.email, 'email_verified', u.email_confirmed_at is not null)
            from auth.users u where u.id = i.user_id and i.user_id = %s and i.provider = 'email'""",
+        (user_id,),
+    )
+    await connection.execute(
+        """insert into auth.identities (provider_id, user_id, identity_data, provider, last_sign_in_at, created_at,
+             updated_at)
+           select id::text, id, jsonb_build_object('sub', id, 'email', email, 'email_verified',
+             email_confirmed_at is not null, 'phone_verified', false), 'email', now(), now(), now()
+           from auth.users u where id = %s and coalesce(email, '') <> '' and not exists
+             (select from auth.identities i where i.user_id = u.id and i.provider = 'email')""",
+        (user_id,),
+    )
+    await connection.execute(
+        """update auth.users set is_anonymous = false, raw_app_meta_data = coalesce(raw_app_meta_data, '{}')
+             || '{"provider": "email", "providers": ["email"]}'
+           where id = %s and is_anonymous and email_confirmed_at is not null and coalesce(email, '') <> ''""",
         (user_id,),
     )
 
