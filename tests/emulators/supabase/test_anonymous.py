@@ -50,6 +50,7 @@ async def test_the_asynchronous_client_signs_in_anonymously(open_house):
         client = await acreate_client(open_house.url, open_house.anon_key, options)
         answer = await client.auth.sign_in_anonymously()
 
+    assert answer.user
     assert answer.user.is_anonymous is True
 
 
