@@ -223,19 +223,6 @@ def test_a_body_over_the_limit_is_refused(start_supabase_backend, new_database, 
         assert declared.json()["code"] == "PGRST102"
 
 
-@pytest.mark.parametrize(
-    ("kind", "method"), [("text/csv", "POST"), ("application/x-www-form-urlencoded", "POST"), ("text/csv", "PATCH")]
-)
-def test_another_kind_of_body_is_refused(http, things, kind, method):
-    answer = http.request(method, f"/rest/v1/{things}?id=eq.1", content=b"id\n1", headers={"content-type": kind})
-
-    assert (answer.status_code, answer.json()["code"]) == (400, "PGRST102")
-
-
-def test_put_is_not_built(http, things):
-    assert http.put(f"/rest/v1/{things}?id=eq.1", json={"id": 1}).json()["code"] == "PGRST127"
-
-
 def test_a_row_of_somebody_else_cannot_be_written(signed_in, client_for, person, notes):
     owner, other = person(), signed_in()
 

@@ -3,9 +3,10 @@
 Shared by reading, writing and calling functions.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import AsyncRawCursor, sql
@@ -14,20 +15,28 @@ from starlette.responses import Response
 
 from smeboost_emulators.supabase.pools import Connection
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.preferences import Form, Page, Preferences
+from smeboost_emulators.supabase.rest.media import Form, Plan
+from smeboost_emulators.supabase.rest.preferences import Page, Preferences
 from smeboost_emulators.supabase.rest.requests import Query
 from smeboost_emulators.supabase.rest.statements import Binder
+from smeboost_emulators.supabase.rest.steering import steered
 
 READS = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a statement gave: all rows there are (if counted), the rows of this answer, their JSON."""
+    """What a statement gave: all rows there are (if counted), the rows of this answer, their text.
+
+    `status` and `headers` are what functions and triggers asked for; `inserted` counts what an upsert did not merge.
+    """
 
     total: int | None
     rows: int
     body: str | None
+    status: str | None = None
+    headers: str | None = None
+    inserted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,17 @@ class Statement:
         self._cursor = cursor
         self.rows_max = rows_max
 
-    async def result(self, statement: sql.Composable, binder: Binder) -> Result:
-        """Run a statement that gives one row of total, rows, body."""
-        row = await self._row(statement, binder)
-        return Result(total=row[0], rows=row[1], body=row[2])
+    async def result(self, statement: sql.Composable, binder: Binder, plan: Plan | None = None) -> Result:
+        """Run a statement that gives the row of `bodies.outcome`, or only show its plan."""
+        if plan:
+            return Result(None, 1, await self._plan(statement, binder, plan))
+        return Result(*await self._row(statement, binder))
+
+    async def _plan(self, statement: sql.Composable, binder: Binder, plan: Plan) -> str:
+        explain = sql.SQL("explain ({}) {}").format(sql.SQL(cast(LiteralString, plan.words)), statement)
+        await self._cursor.execute(sql.Composed([explain]), binder.values)
+        lines = [line for (line,) in await self._cursor.fetchall()]
+        return json.dumps(lines[0]) if plan.structure == "json" else "\n".join(str(line) for line in lines)
 
     async def number(self, statement: sql.Composable, binder: Binder) -> int:
         """Run a statement that gives one number."""
@@ -81,19 +97,25 @@ def require_one(form: Form, rows: int) -> None:
     Raises:
         RestFailure: PGRST116.
     """
-    if form.singular and rows != 1:
+    if form.singular and not form.plan and rows != 1:
         message = "Cannot coerce the result to a single JSON object"
         raise RestFailure(406, "PGRST116", message, details=f"The result contains {rows} rows")
 
 
 def response_of(asked: Asked, status: int, result: Result, shown: str) -> Response:
-    """The HTTP answer; `shown` is the value of `Content-Range`."""
+    """The HTTP answer; `shown` is the value of `Content-Range`.
+
+    Raises:
+        RestFailure: PGRST111, PGRST112: what a function set as status or headers is neither.
+    """
     headers = {"Content-Range": shown}
     if asked.preferences.applied:
         headers["Preference-Applied"] = asked.preferences.applied
     if {"accept-profile", "content-profile"} & set(asked.request.headers):
         headers["Content-Profile"] = asked.schema
+    if asked.form.plan:
+        return Response(result.body, 200, headers={**headers, "Content-Type": asked.form.media_type})
     if asked.method not in READS and asked.preferences.representation != "representation":
-        return Response(status_code=201 if status == 201 else 204, headers=headers)
+        return steered(Response(status_code=201 if status == 201 else 204, headers=headers), result)
     headers["Content-Type"] = asked.form.media_type
-    return Response(result.body or "", status, headers=headers)
+    return steered(Response(result.body or "", status, headers=headers), result)

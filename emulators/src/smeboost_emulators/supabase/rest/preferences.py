@@ -1,4 +1,4 @@
-"""What a request's headers ask for: `Prefer`, `Accept`, `Range` and the schema profile."""
+"""What a request's headers ask for: `Prefer`, `Range` and the schema profile."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,15 +10,13 @@ from smeboost_emulators.intake import whole_number
 from smeboost_emulators.supabase.rest.errors import RestFailure
 
 ROWS_MAX = 2**63 - 1
-OBJECT = "application/vnd.pgrst.object"
-ARRAY = "application/vnd.pgrst.array"
 _KNOWN = {
     "return": {"minimal", "representation", "headers-only"},
     "count": {"exact", "planned", "estimated"},
     "resolution": {"merge-duplicates", "ignore-duplicates"},
     "missing": {"default", "null"},
     "handling": {"strict", "lenient"},
-    "tx": {"commit"},
+    "tx": {"commit", "rollback"},
 }
 _RANGE = re.compile(r"(?:items=)?(\d{1,18})-(\d{1,18})?", re.ASCII)
 
@@ -48,21 +46,6 @@ class Preferences:
 
 
 @dataclass(frozen=True)
-class Form:
-    """The form of the answer's body."""
-
-    singular: bool = False
-    strip_nulls: bool = False
-
-    @property
-    def media_type(self) -> str:
-        """The answer's content type."""
-        base = OBJECT if self.singular else ARRAY if self.strip_nulls else "application/json"
-        kind = base if base == "application/json" else f"{base}+json"
-        return f"{kind}{';nulls=stripped' if self.strip_nulls else ''}; charset=utf-8"
-
-
-@dataclass(frozen=True)
 class Page:
     """Which rows of the result: at most `limit` from `offset` on."""
 
@@ -70,8 +53,8 @@ class Page:
     limit: int | None = None
 
 
-def preferences(headers: Headers) -> Preferences:
-    """The preferences of all `Prefer` headers.
+def preferences(headers: Headers, *, tx_chosen: bool) -> Preferences:
+    """The preferences of all `Prefer` headers; `tx_chosen` says whether the end of the transaction is one.
 
     Raises:
         RestFailure: PGRST122, when handling=strict came with something we do not know.
@@ -88,29 +71,12 @@ def preferences(headers: Headers) -> Preferences:
     if strict and unknown:
         details = f"Invalid preferences: {', '.join(unknown)[:500]}"
         raise RestFailure(400, "PGRST122", "Invalid preferences given with handling=strict", details=details)
+    if not tx_chosen:
+        chosen.pop("tx", None)
     limit = chosen.get("max-affected")
     if limit is not None and not strict:
         chosen.pop("max-affected")
     return Preferences(chosen, int(limit) if limit and strict else None)
-
-
-def accepted_form(headers: Headers) -> Form:
-    """The first form of `Accept` that we can make.
-
-    Raises:
-        RestFailure: PGRST107.
-    """
-    accept = ",".join(headers.getlist("accept")) or "*/*"
-    for media in accept.split(","):
-        kind, *options = (piece.strip().lower() for piece in media.split(";"))
-        strip = "nulls=stripped" in options
-        if kind in {f"{OBJECT}+json", OBJECT}:
-            return Form(singular=True, strip_nulls=strip)
-        if kind in {f"{ARRAY}+json", ARRAY}:
-            return Form(strip_nulls=strip)
-        if kind in {"*/*", "application/*", "application/json"}:
-            return Form()
-    raise RestFailure(406, "PGRST107", f"None of these media types are available: {accept[:200]}")
 
 
 def chosen_schema(headers: Headers, method: str, exposed: tuple[str, ...]) -> str:

@@ -29,7 +29,7 @@ async def read(statement: Statement, asked: Asked, target: Target) -> Response:
         with_body=asked.method != "HEAD",
         counted=how == "exact",
     )
-    result = await statement.result(composed, binder)
+    result = await statement.result(composed, binder, asked.form.plan)
     total = result.total if how in {None, "exact"} else await _estimate(statement, asked, target, how or "")
     require_one(asked.form, result.rows)
     offset = asked.page.offset

@@ -2,7 +2,9 @@
 
 from psycopg import sql
 
-from smeboost_emulators.supabase.rest.preferences import Form, Page
+from smeboost_emulators.supabase.rest.bodies import NO_BODY, NO_TOTAL, body_of, outcome
+from smeboost_emulators.supabase.rest.media import Form
+from smeboost_emulators.supabase.rest.preferences import Page
 from smeboost_emulators.supabase.rest.requests import Query
 from smeboost_emulators.supabase.rest.statements import Binder, Target, order_by, select_list, where
 
@@ -21,11 +23,9 @@ def read(
         binder.bind(str(page.limit)),
         binder.bind(str(page.offset)),
     )
-    total = sql.SQL("({})").format(count(target, query, binder)) if counted else sql.SQL("null::bigint")
-    body = json_body(SOURCE, form) if with_body else sql.SQL("null::text")
-    return sql.SQL("with {source} as ({rows}) select {total}, count(*), {body} from {source}").format(
-        source=SOURCE, rows=rows, total=total, body=body
-    )
+    total = sql.SQL("({})").format(count(target, query, binder)) if counted else NO_TOTAL
+    body = body_of(SOURCE, form) if with_body else NO_BODY
+    return sql.SQL("with {} as ({}) {}").format(SOURCE, rows, outcome(SOURCE, total=total, body=body))
 
 
 def count(target: Target, query: Query, binder: Binder, *, at_most: int | None = None) -> sql.Composable:
@@ -39,13 +39,3 @@ def count(target: Target, query: Query, binder: Binder, *, at_most: int | None =
 def matching(target: Target, query: Query, binder: Binder) -> sql.Composable:
     """One value for each row that the filters let through."""
     return sql.SQL("select 1 from {}{}").format(target.relation.identifier, where(target, query.filters, binder))
-
-
-def json_body(source: sql.Identifier, form: Form) -> sql.Composable:
-    """All rows of `source` as one JSON text."""
-    rows = sql.SQL("coalesce(json_agg(row_to_json({}.*)), '[]'::json)").format(source)
-    if form.strip_nulls:
-        rows = sql.SQL("json_strip_nulls({})").format(rows)
-    if form.singular:
-        rows = sql.SQL("({} -> 0)").format(rows)
-    return sql.SQL("{}::text").format(rows)

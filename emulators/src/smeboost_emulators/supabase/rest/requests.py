@@ -1,13 +1,11 @@
-"""One REST request, taken apart: what it is about, its conditions, its page, its body."""
+"""One REST request, taken apart: what it is about, its conditions, its order, its columns."""
 
 from dataclasses import dataclass
-from typing import Any, cast
 from urllib.parse import parse_qsl
 
-import msgspec
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import QueryParams
 
-from smeboost_emulators.supabase.rest.errors import RestFailure, invalid_body, not_built
+from smeboost_emulators.supabase.rest.errors import RestFailure, not_built
 from smeboost_emulators.supabase.rest.grammar import (
     Field,
     Filter,
@@ -23,7 +21,6 @@ from smeboost_emulators.supabase.rest.grammar import (
 )
 
 PARAMETERS_MAX = 1000
-BODY_ROWS_MAX = 100_000
 _NOT_FILTERS = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})
 _EVERYTHING = (Selected(Field("*")),)
 
@@ -37,15 +34,6 @@ class Query:
     order: tuple[OrderTerm, ...]
     columns: tuple[str, ...] | None
     on_conflict: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class Payload:
-    """The rows of a body: as a JSON array's text, and the columns that they set."""
-
-    text: str
-    columns: tuple[str, ...]
-    rows: int
 
 
 def query_params(query_string: bytes) -> QueryParams:
@@ -97,40 +85,3 @@ def _filter(name: str, value: str) -> Filter | Logic:
     if name.endswith((".and", ".or", ".order", ".limit", ".offset")) and not name.startswith('"'):
         raise not_built("Filtering on embedded resources is")
     return parse_filter(parse_key(name), value)
-
-
-def parse_payload(body: bytes, headers: Headers, columns: tuple[str, ...] | None) -> Payload:
-    """The rows of a JSON body: one object, or an array of objects with the same keys unless `columns` names them.
-
-    The text goes on as it came, so that PostgreSQL reads numbers as they were written.
-
-    Raises:
-        RestFailure: PGRST102.
-    """
-    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind not in {"application/json", "application/vnd.pgrst.object+json", "application/vnd.pgrst.array+json"}:
-        raise invalid_body(f"Content-Type not acceptable: {kind[:100]}")
-    rows, text = _rows(body)
-    if len(rows) > BODY_ROWS_MAX:
-        raise RestFailure(413, "PGRST102", f"More than {BODY_ROWS_MAX} rows in one request")
-    if columns is not None:
-        return Payload(text, columns, len(rows))
-    keys = rows[0].keys() if rows else set[str]()
-    if any(row.keys() != keys for row in rows):
-        raise invalid_body("All object keys must match")
-    return Payload(text, tuple(keys), len(rows))
-
-
-def _rows(body: bytes) -> tuple[list[dict[str, Any]], str]:
-    try:
-        text = body.decode()
-        value: object = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid_body("Empty or invalid json") from None
-    if isinstance(value, dict):
-        return [cast(dict[str, Any], value)], f"[{text}]"
-    if isinstance(value, list):
-        rows = cast(list[object], value)
-        if all(isinstance(row, dict) for row in rows):
-            return cast(list[dict[str, Any]], rows), text
-    raise invalid_body("Empty or invalid json")

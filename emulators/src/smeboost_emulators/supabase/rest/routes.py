@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from smeboost_emulators.supabase.rest.errors import RestFailure, not_built
+from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.service import RestService, refuse_unbuilt
 
 METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
@@ -16,8 +16,6 @@ def rest_routes(service: RestService) -> list[Route]:
     async def relation(request: Request) -> Response:
         if request.method == "OPTIONS":
             return Response(headers={"Allow": "OPTIONS,GET,HEAD,POST,PATCH,DELETE"})
-        if request.method == "PUT":
-            return not_built("PUT is").response()
         return await service.answer(request)
 
     return [

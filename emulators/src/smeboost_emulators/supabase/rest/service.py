@@ -4,44 +4,36 @@ Rules of this room (PostgREST, "Transactions" and "Authentication"):
 
 - The pool logs in as `authenticator`; each transaction first becomes the token's role, and says who and what it is
   in settings that policies and functions can read. A GET or HEAD runs in a read-only transaction.
-- An answer that the caller cannot take (not one row, too many rows) undoes the write.
+- What is refused after the statement has run is undone.
 """
 
-import json
 from difflib import get_close_matches
-from urllib.parse import quote
 
 import psycopg
-from psycopg import AsyncRawCursor, sql
+from psycopg import AsyncRawCursor
 from starlette.requests import Request
 from starlette.responses import Response
 
 from smeboost_emulators.intake import BodyRefused, read_body
 from smeboost_emulators.supabase.callers import ANONYMOUS, Caller, Circumstances, become, caller_of
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
-from smeboost_emulators.supabase.rest import writes
-from smeboost_emulators.supabase.rest.answers import READS, Asked, Result, Statement, require_one, response_of
+from smeboost_emulators.supabase.rest.answers import READS, Asked, Statement
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
     UnknownName,
     database_down,
     from_database,
-    invalid_body,
     not_built,
     pool_busy,
 )
-from smeboost_emulators.supabase.rest.preferences import (
-    Form,
-    accepted_form,
-    chosen_page,
-    chosen_schema,
-    content_range,
-    preferences,
-)
+from smeboost_emulators.supabase.rest.media import accepted_form
+from smeboost_emulators.supabase.rest.preferences import chosen_page, chosen_schema, preferences
 from smeboost_emulators.supabase.rest.reading import read
-from smeboost_emulators.supabase.rest.requests import parse_payload, parse_query, query_params, refuse_nul
+from smeboost_emulators.supabase.rest.requests import parse_query, query_params, refuse_nul
 from smeboost_emulators.supabase.rest.schema import SchemaCache
-from smeboost_emulators.supabase.rest.statements import Binder, Target
+from smeboost_emulators.supabase.rest.statements import Target
+from smeboost_emulators.supabase.rest.steering import raised_answer
+from smeboost_emulators.supabase.rest.writing import delete, insert, put, update
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 from smeboost_emulators.supabase.tokens import Keyring, TokenRejected
 
@@ -73,6 +65,8 @@ class RestService:
         except PoolBusy:
             return pool_busy().response()
         except psycopg.Error as exc:
+            if exc.sqlstate == "PGRST":
+                return raised_answer(exc.diag.message_primary or "", exc.diag.message_detail).response()
             return from_database(exc, role=caller.role).response()
 
     def _caller(self, request: Request) -> Caller:
@@ -96,8 +90,8 @@ class RestService:
             relation=request.path_params["relation"],
             query=parse_query(params),
             page=chosen_page(params, request.headers, method, rows_max=self._settings.db_max_rows),
-            preferences=preferences(request.headers),
-            form=accepted_form(request.headers),
+            preferences=preferences(request.headers, tx_chosen=self._settings.tx_is_chosen),
+            form=accepted_form(request.headers, plan_enabled=self._settings.db_plan_enabled),
             body=await read_body(request, limit_bytes=self._settings.rest_body_max_bytes),
         )
 
@@ -112,11 +106,14 @@ class RestService:
 
     async def _in_transaction(self, asked: Asked, caller: Caller) -> Response:
         target = self._target(asked)
-        perform = {"POST": _insert, "PATCH": _update, "DELETE": _delete}.get(asked.method, read)
+        perform = {"POST": insert, "PUT": put, "PATCH": update, "DELETE": delete}.get(asked.method, read)
         async with self._pool.connection() as connection:
             cursor = AsyncRawCursor(connection)
             await become(cursor, caller, self._circumstances(asked), read_only=asked.method in READS)
-            return await perform(Statement(connection, cursor, self._settings.db_max_rows), asked, target)
+            response = await perform(Statement(connection, cursor, self._settings.db_max_rows), asked, target)
+            if asked.preferences.chosen.get("tx", self._settings.tx_default) == "rollback":
+                raise psycopg.Rollback
+        return response
 
     def _target(self, asked: Asked) -> Target:
         schema = self._cache.schema
@@ -138,66 +135,6 @@ class RestService:
             headers=asked.request.headers,
             cookies=asked.request.cookies,
         )
-
-
-async def _insert(statement: Statement, asked: Asked, target: Target) -> Response:
-    payload = parse_payload(asked.body, asked.request.headers, asked.query.columns)
-    binder = Binder()
-    change = writes.insert(target, asked.query, payload, binder, asked.preferences.chosen)
-    result = await _changed(statement, asked, target, change, binder)
-    counted = result.rows if "count" in asked.preferences.chosen else None
-    response = response_of(asked, 201, result, content_range(0, 0, counted))
-    if asked.preferences.representation == "headers-only":
-        _locate(response, asked, result)
-    return response
-
-
-async def _update(statement: Statement, asked: Asked, target: Target) -> Response:
-    payload = parse_payload(asked.body, asked.request.headers, asked.query.columns)
-    if payload.rows != 1:
-        raise invalid_body("The body of an update is one object")
-    writes.require_filters(asked.query, "UPDATE")
-    result = Result(None, 0, "[]")
-    if payload.columns:
-        binder = Binder()
-        change = writes.update(target, asked.query, payload, binder)
-        result = await _changed(statement, asked, target, change, binder)
-    counted = result.rows if "count" in asked.preferences.chosen else None
-    return response_of(asked, 200, result, content_range(0, result.rows, counted))
-
-
-async def _delete(statement: Statement, asked: Asked, target: Target) -> Response:
-    writes.require_filters(asked.query, "DELETE")
-    binder = Binder()
-    change = writes.delete(target, asked.query, binder)
-    result = await _changed(statement, asked, target, change, binder)
-    counted = result.rows if "count" in asked.preferences.chosen else None
-    return response_of(asked, 200, result, content_range(0, 0, counted))
-
-
-async def _changed(
-    statement: Statement, asked: Asked, target: Target, change: sql.Composable, binder: Binder
-) -> Result:
-    items, form = None, asked.form
-    if asked.preferences.representation == "representation":
-        items = asked.query.select
-    elif asked.preferences.representation == "headers-only" and asked.method == "POST" and target.relation.primary_key:
-        items, form = writes.key_items(target), Form()
-    result = await statement.result(writes.returning(target, change, items, binder, form), binder)
-    require_one(asked.form, result.rows)
-    limit = asked.preferences.max_affected
-    if limit is not None and result.rows > limit and asked.method != "POST":
-        message = "Query result exceeds max-affected preference constraint"
-        raise RestFailure(400, "PGRST124", message, details=f"The query affects {result.rows} rows")
-    return result
-
-
-def _locate(response: Response, asked: Asked, result: Result) -> None:
-    """Name the one row that was inserted."""
-    rows = json.loads(result.body or "[]")
-    if len(rows) == 1:
-        named = "&".join(f"{quote(name)}=eq.{quote(str(value))}" for name, value in rows[0].items())
-        response.headers["Location"] = f"/{quote(asked.relation)}?{named}"
 
 
 async def refuse_unbuilt(request: Request) -> Response:

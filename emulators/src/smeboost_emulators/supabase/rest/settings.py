@@ -1,5 +1,7 @@
 """Settings of REST, under PostgREST's names where they mean the same here."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 from smeboost_shared.settings import Settings
 
@@ -12,6 +14,12 @@ class RestSettings(Settings):
     )
     db_extra_search_path: str = Field("public,extensions", validation_alias="PGRST_DB_EXTRA_SEARCH_PATH")
     db_max_rows: int = Field(1000, ge=1, validation_alias="PGRST_DB_MAX_ROWS")
+    db_tx_end: Literal["commit", "commit-allow-override", "rollback", "rollback-allow-override"] = Field(
+        "commit", validation_alias="PGRST_DB_TX_END", description="how transactions end, and whether Prefer: tx decides"
+    )
+    db_plan_enabled: bool = Field(
+        False, validation_alias="PGRST_DB_PLAN_ENABLED", description="whether clients may see execution plans"
+    )
     rest_body_max_bytes: int = Field(16_777_216, ge=1, validation_alias="SUPABASE_REST_BODY_MAX_BYTES")
 
     @field_validator("db_schemas")
@@ -30,3 +38,13 @@ class RestSettings(Settings):
     def extra_search_path(self) -> tuple[str, ...]:
         """Schemas that are searched for functions and types after the exposed one."""
         return tuple(name.strip() for name in self.db_extra_search_path.split(",") if name.strip())
+
+    @property
+    def tx_default(self) -> str:
+        """How a transaction ends that nobody chose an end for: `commit` or `rollback`."""
+        return self.db_tx_end.partition("-")[0]
+
+    @property
+    def tx_is_chosen(self) -> bool:
+        """Whether a request may choose."""
+        return self.db_tx_end.endswith("-allow-override")

@@ -1,15 +1,17 @@
 """The statements that change rows: insert, update, delete. Each gives one row: total, rows, body."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import LiteralString, cast
 
 from psycopg import sql
 
+from smeboost_emulators.supabase.rest.bodies import body_of, outcome
 from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.grammar import Field, Selected
-from smeboost_emulators.supabase.rest.preferences import Form
-from smeboost_emulators.supabase.rest.reads import SOURCE, json_body
-from smeboost_emulators.supabase.rest.requests import Payload, Query
+from smeboost_emulators.supabase.rest.media import Form
+from smeboost_emulators.supabase.rest.payloads import Payload
+from smeboost_emulators.supabase.rest.reads import SOURCE
+from smeboost_emulators.supabase.rest.requests import Query
 from smeboost_emulators.supabase.rest.schema import Column
 from smeboost_emulators.supabase.rest.statements import (
     Binder,
@@ -20,18 +22,48 @@ from smeboost_emulators.supabase.rest.statements import (
 )
 
 BODY = "pgrst_body"
+# How many of the rows were inserted and not merged, counted without any right to read the table (PostgREST's way).
+_COUNT_UP = sql.SQL(
+    "set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), '')::int, 0) + 1)::text,"
+    " true) <> '0'"
+)
+_COUNT_DOWN = sql.SQL(
+    "set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), '')::int, 0) - 1)::text,"
+    " true) <> '-1'"
+)
 
 
 def insert(target: Target, query: Query, payload: Payload, binder: Binder, preferred: dict[str, str]) -> sql.Composable:
     """Insert the rows of the body, with the conflict clause that `Prefer: resolution` asks for."""
     columns = [target.written(name) for name in payload.columns]
+    resolution = preferred.get("resolution")
+    rows = _body_rows(columns, payload, binder, with_defaults=preferred.get("missing") == "default")
+    counted = sql.SQL(" where {}").format(_COUNT_UP) if resolution == "merge-duplicates" else sql.SQL("")
+    conflict = _on_conflict(target, query.on_conflict or target.relation.primary_key, columns, resolution)
+    return _insert(target, columns, rows + counted, conflict)
+
+
+def put(target: Target, filters: Mapping[str, str], payload: Payload, binder: Binder) -> sql.Composable:
+    """Insert or replace the one row whose key the address gives, if the body agrees with the address."""
+    columns = [target.written(name) for name in payload.columns]
+    rows = _body_rows(columns, payload, binder, with_defaults=False)
+    same = [
+        sql.SQL("{} = {}").format(sql.Identifier(BODY, target.written(name).name), binder.bind(value))
+        for name, value in filters.items()
+    ]
+    # Only a row that agrees is counted, whatever PostgreSQL would rather look at first.
+    agreed = sql.SQL(" where case when {} then {} else false end").format(sql.SQL(" and ").join(same), _COUNT_UP)
+    conflict = _on_conflict(target, tuple(filters), columns, "merge-duplicates")
+    return _insert(target, columns, rows + agreed, conflict)
+
+
+def _insert(
+    target: Target, columns: Sequence[Column], rows: sql.Composable, conflict: sql.Composable
+) -> sql.Composable:
     names = sql.SQL(", ").join([sql.Identifier(column.name) for column in columns])
     into = sql.SQL(" ({})").format(names) if columns else sql.SQL("")
-    rows = sql.SQL("select {} from {}").format(
-        names, _body_rows(columns, payload, binder, with_defaults=preferred.get("missing") == "default")
-    )
-    return sql.SQL("insert into {}{} {}{}").format(
-        target.relation.identifier, into, rows, _on_conflict(target, query, columns, preferred.get("resolution"))
+    return sql.SQL("insert into {}{} select {} from {}{}").format(
+        target.relation.identifier, into, names, rows, conflict
     )
 
 
@@ -61,14 +93,12 @@ def returning(
     returned = returned_columns(target, items or ())
     changed = sql.SQL("with {} as ({} returning {})").format(SOURCE, change, returned)
     if items is None:
-        return sql.SQL("{} select null::bigint, count(*), null::text from {}").format(changed, SOURCE)
+        return sql.SQL("{} {}").format(changed, outcome(SOURCE))
     shown = sql.SQL("select {} from {} as {}").format(
         select_list(target, items, binder), SOURCE, sql.Identifier(target.relation.name)
     )
     result = sql.Identifier("pgrst_result")
-    return sql.SQL("{}, {} as ({}) select null::bigint, count(*), {} from {}").format(
-        changed, result, shown, json_body(result, form), result
-    )
+    return sql.SQL("{}, {} as ({}) {}").format(changed, result, shown, outcome(result, body=body_of(result, form)))
 
 
 def key_items(target: Target) -> tuple[Selected, ...]:
@@ -100,8 +130,9 @@ def _default(column: Column) -> sql.SQL:
     return sql.SQL(cast(LiteralString, column.default or "null"))
 
 
-def _on_conflict(target: Target, query: Query, columns: Sequence[Column], resolution: str | None) -> sql.Composable:
-    names = query.on_conflict or target.relation.primary_key
+def _on_conflict(
+    target: Target, names: Sequence[str], columns: Sequence[Column], resolution: str | None
+) -> sql.Composable:
     if resolution is None or not names:
         return sql.SQL("")
     keys = sql.SQL(", ").join([sql.Identifier(target.written(name).name) for name in names])
@@ -111,7 +142,9 @@ def _on_conflict(target: Target, query: Query, columns: Sequence[Column], resolu
         sql.SQL("{} = excluded.{}").format(sql.Identifier(column.name), sql.Identifier(column.name))
         for column in columns
     ]
-    return sql.SQL(" on conflict ({}) do update set {}").format(keys, sql.SQL(", ").join(assignments))
+    return sql.SQL(" on conflict ({}) do update set {} where {}").format(
+        keys, sql.SQL(", ").join(assignments), _COUNT_DOWN
+    )
 
 
 def require_filters(query: Query, verb: str) -> None:
