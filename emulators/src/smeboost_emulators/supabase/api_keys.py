@@ -49,7 +49,8 @@ class RequireApiKey:
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        # A WebSocket is refused as a request is, before it is upgraded; a browser has only the query for the key.
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
             return
         headers = MutableHeaders(scope=scope)

@@ -1,4 +1,4 @@
-"""The backend as one ASGI app: CORS, then the API key, then auth or REST.
+"""The backend as one ASGI app: CORS, then the API key, then auth, REST or Realtime.
 
 `open_backend` owns everything that opens: pools, threads, the listener. Prefixes of Supabase that are not built here
 answer 501 `not_supported`.
@@ -29,13 +29,15 @@ from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_emulators.supabase.keys import load_keyring, make_api_keys
 from smeboost_emulators.supabase.passwords import Passwords
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
+from smeboost_emulators.supabase.realtime.routes import realtime_routes
+from smeboost_emulators.supabase.realtime.service import open_realtime
 from smeboost_emulators.supabase.rest.routes import method_not_allowed, rest_routes
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.service import RestService
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 
 RETRY_SECONDS = 0.2
-NOT_BUILT = frozenset({"storage", "realtime", "functions", "graphql", "pg", "mcp", "analytics"})
+NOT_BUILT = frozenset({"storage", "functions", "graphql", "pg", "mcp", "analytics"})
 ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 EXPOSED_HEADERS = (
     "Content-Encoding",
@@ -88,8 +90,10 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str) -> 
         except (DatabaseDown, PoolBusy):
             raise StoreUnavailable("the database does not let the role authenticator in; see its log") from None
         auth = AuthService(settings, auth_pool, keyring, passwords)
+        realtime = await stack.enter_async_context(open_realtime(settings, keyring))
         parts = {
             "/auth/v1": auth_routes(auth),
+            "/realtime/v1": realtime_routes(realtime),
             "/rest/v1": rest_routes(RestService(settings, rest_pool, keyring, cache)),
         }
         yield Backend(_create_app(parts, auth_pool, keys), keys)

@@ -57,7 +57,10 @@ async def serving(
             log_config=None,
             access_log=False,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio",
+            # What compression saves on a loopback is less than what it costs for each of many clients.
+            ws_per_message_deflate=False,
+            ws_max_size=settings.realtime_payload_max_bytes,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )

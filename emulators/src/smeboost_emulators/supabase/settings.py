@@ -5,12 +5,13 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from smeboost_emulators.supabase.auth.settings import AuthSettings
+from smeboost_emulators.supabase.realtime.settings import RealtimeSettings
 from smeboost_emulators.supabase.rest.settings import RestSettings
 
 JWT_SECRET_MIN_LENGTH = 32
 
 
-class SupabaseBackendSettings(AuthSettings, RestSettings):
+class SupabaseBackendSettings(AuthSettings, RestSettings, RealtimeSettings):
     """A local Supabase backend: the database, the keys, and the settings of its parts."""
 
     db_url: SecretStr | None = Field(

@@ -1,0 +1,1 @@
+"""Supabase Realtime: broadcast, presence and changes of tables, over WebSockets."""

@@ -1,0 +1,97 @@
+"""Realtime as a whole: who is connected, and what is told to whom."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket
+
+from smeboost_emulators.supabase.realtime.channels import Access, Channel
+from smeboost_emulators.supabase.realtime.connections import Connection, JoinRefused
+from smeboost_emulators.supabase.realtime.frames import Version
+from smeboost_emulators.supabase.realtime.hub import Hub
+from smeboost_emulators.supabase.realtime.joins import JoinRequest, private_request
+from smeboost_emulators.supabase.realtime.tokens import Holder, TokenRefused, holder_of
+from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+from smeboost_emulators.supabase.tokens import Keyring
+
+
+class RealtimeService:
+    """The clients of one backend."""
+
+    def __init__(self, settings: SupabaseBackendSettings, keyring: Keyring) -> None:
+        self._settings = settings
+        self.hub = Hub()
+        self._keyring = keyring
+        self._clients = 0
+
+    @property
+    def settings(self) -> SupabaseBackendSettings:
+        """The limits, among others."""
+        return self._settings
+
+    async def connect(self, websocket: WebSocket) -> None:
+        """Serve a client that wants to be connected; it is refused before the upgrade when its token is no good."""
+        token = websocket.headers.get("authorization", "").partition(" ")[2].strip()
+        try:
+            self.holder(token)
+        except TokenRefused as exc:
+            await websocket.send_denial_response(JSONResponse({"message": f"{exc.code}: {exc.message}"}, 403))
+            return
+        if self._clients >= self.settings.realtime_clients_max:
+            message = "ConnectionRateLimitReached: Too many connected users"
+            await websocket.send_denial_response(JSONResponse({"message": message}, 429))
+            return
+        named = websocket.query_params.get("vsn", Version.OBJECTS)
+        if named not in set(Version):
+            message = f"vsn must be one of {', '.join(Version)}"
+            await websocket.send_denial_response(JSONResponse({"message": message}, 400))
+            return
+        self._clients += 1
+        try:
+            await websocket.accept()
+            await Connection(websocket, Version(named), token, self).run()
+        finally:
+            self._clients -= 1
+
+    def holder(self, token: str) -> Holder:
+        """The holder of a token.
+
+        Raises:
+            TokenRefused: it lets nobody in.
+        """
+        return holder_of(token, self._keyring)
+
+    async def access(self, name: str, request: JoinRequest, holder: Holder) -> Access:
+        """What a channel may do.
+
+        Raises:
+            JoinRefused: not even listen.
+        """
+        if request.private:
+            raise JoinRefused(f"Private channels are not supported by this backend: {name} for {holder.caller.role}")
+        if request.replay is not None:
+            raise JoinRefused("UnableToReplayMessages: Replay is not allowed for public channels")
+        return Access()
+
+    async def may_say(self, name: str, holder: Holder) -> bool:
+        """Whether the holder of a token may say something on a private topic."""
+        try:
+            access = await self.access(name, private_request(), holder)
+        except JoinRefused:
+            return False
+        return access.say_broadcast
+
+    def follow(self, channel: Channel) -> None:
+        """Tell a channel of the changes of tables it asked for."""
+        message = "Changes of tables are not supported by this backend"
+        channel.system("error", message, extension="postgres_changes")
+
+    def unfollow(self, channel: Channel) -> None:
+        """Tell it of no more changes."""
+
+
+@asynccontextmanager
+async def open_realtime(settings: SupabaseBackendSettings, keyring: Keyring) -> AsyncGenerator[RealtimeService]:
+    """Everything that Realtime needs open."""
+    yield RealtimeService(settings, keyring)
