@@ -18,7 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 # A browser follows these links, and verifiers fetch the public keys, without a key.
 OPEN_PATHS = frozenset(
-    {"/auth/v1/verify", "/auth/v1/callback", "/auth/v1/authorize", "/auth/v1/.well-known/jwks.json", "/healthz"}
+    {
+        "/auth/v1/verify",
+        "/auth/v1/callback",
+        "/auth/v1/authorize",
+        "/auth/v1/.well-known/jwks.json",
+        "/auth/v1/.well-known/openid-configuration",
+        "/healthz",
+    }
 )
 OPAQUE_BEARER = re.compile(r"bearer\s+sb_", re.IGNORECASE)
 

@@ -20,6 +20,8 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 Claims = dict[str, Any]
 SigningKey = OctKey | ECKey | RSAKey | OKPKey
 TOKEN_MAX_LENGTH = 16_384
+SECRET_MIN_BYTES = 32
+RSA_MIN_BITS = 2048
 
 _KINDS: Mapping[str, type[SigningKey]] = {"oct": OctKey, "EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
 _ALGORITHMS: Mapping[str, str] = {"oct": "HS256", "EC": "ES256", "RSA": "RS256", "OKP": "EdDSA"}
@@ -122,12 +124,28 @@ def key_from_jwk(jwk: Mapping[str, Any]) -> Key:
     kind = str(jwk.get("kty", ""))
     if kind not in _KINDS:
         raise ValueError("kty must be one of oct, EC, RSA, OKP")
+    if jwk.get("alg", _ALGORITHMS[kind]) != _ALGORITHMS[kind]:
+        raise ValueError(f"alg must be {_ALGORITHMS[kind]} for kty {kind}")
+    # What a key may be used for is ours to say: the one that signs has to verify, too.
+    material = {name: value for name, value in jwk.items() if name not in {"key_ops", "use", "ext"}}
     try:
-        value = _KINDS[kind].import_key(dict(jwk))
+        value = _KINDS[kind].import_key(material)
     except (JoseError, KeyError, TypeError, ValueError) as exc:
         raise ValueError(f"not a usable JWK: {exc}") from None
+    _require_strength(value)
     kid = jwk.get("kid")
-    return Key(value=value, algorithm=str(jwk.get("alg") or _ALGORITHMS[kind]), kid=str(kid) if kid else None)
+    return Key(value=value, algorithm=_ALGORITHMS[kind], kid=str(kid) if kid else None)
+
+
+def _require_strength(value: SigningKey) -> None:
+    if isinstance(value, OctKey) and len(value.raw_value) < SECRET_MIN_BYTES:
+        raise ValueError(f"an oct key must have at least {SECRET_MIN_BYTES} bytes")
+    if isinstance(value, RSAKey) and value.raw_value.key_size < RSA_MIN_BITS:
+        raise ValueError(f"an RSA key must have at least {RSA_MIN_BITS} bits")
+    if isinstance(value, ECKey) and value.curve_name != "P-256":
+        raise ValueError("crv must be P-256 for kty EC")
+    if isinstance(value, OKPKey) and value.curve_name != "Ed25519":
+        raise ValueError("crv must be Ed25519 for kty OKP")
 
 
 def key_from_secret(secret: str) -> Key:
@@ -152,8 +170,14 @@ def keys_from_setting(text: str) -> tuple[Key, tuple[Key, ...]]:
     signing = [jwk for jwk in entries if "sign" in jwk.get("key_ops", [])]
     if len(signing) != 1:
         raise ValueError('exactly one key must have "sign" in its key_ops')
+    chosen = key_from_jwk(signing[0])
+    if not chosen.value.is_private:
+        raise ValueError("the key with sign in its key_ops has no private part")
     others = tuple(key_from_jwk(jwk) for jwk in entries if jwk is not signing[0])
-    return key_from_jwk(signing[0]), others
+    kids = [key.kid for key in (chosen, *others) if key.kid]
+    if len(set(kids)) != len(kids):
+        raise ValueError("no two keys may have the same kid")
+    return chosen, others
 
 
 def new_es256_jwk() -> dict[str, Any]:

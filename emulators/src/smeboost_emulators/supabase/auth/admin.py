@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
 from smeboost_emulators.supabase.auth.paging import page_of
 from smeboost_emulators.supabase.auth.removal import remove_softly
@@ -94,7 +94,7 @@ class Admin:
         return JSONResponse(person)
 
     async def change(self, request: Request) -> Response:
-        """PUT /admin/users/{id}: metadata is merged, everything else replaced."""
+        """PUT /admin/users/{id}: metadata is merged, all else replaced; a new password ends every session."""
         admin = self._service.require_admin(request)
         asked = parse(await self._service.body(request), AdminUser)
         refuse_phone(asked.phone)
@@ -104,6 +104,8 @@ class Admin:
         try:
             async with self._service.pool.connection() as connection:
                 changed = await users.change(connection, user.id, **columns)
+                if "encrypted_password" in columns:
+                    await sessions.end(connection, user.id, scope="global", current=None)
                 await self._service.note(connection, request, admin, "user_modified", **_about(changed))
                 [person] = await users.as_json(connection, changed)
         except UniqueViolation:

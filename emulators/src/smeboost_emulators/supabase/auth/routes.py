@@ -15,6 +15,7 @@ from smeboost_emulators.intake import BodyRefused
 from smeboost_emulators.supabase.auth.admin import Admin
 from smeboost_emulators.supabase.auth.admin_audit import AdminAudit
 from smeboost_emulators.supabase.auth.admin_factors import AdminFactors
+from smeboost_emulators.supabase.auth.discovery import Discovery
 from smeboost_emulators.supabase.auth.errors import (
     AuthFailure,
     OAuthFailure,
@@ -89,6 +90,7 @@ log = get_logger("supabase-auth")
 def auth_routes(service: AuthService) -> list[Route]:
     """The routes, relative to /auth/v1."""
     sign_in, profile, admin = SignIn(service), Profile(service), Admin(service)
+    discovery = Discovery(service)
     mfa, admin_factors, identities = Mfa(service), AdminFactors(service), Identities(service)
     endpoints: dict[str, dict[str, Endpoint]] = {
         "/signup": {"POST": sign_in.sign_up},
@@ -106,7 +108,8 @@ def auth_routes(service: AuthService) -> list[Route]:
         "/factors/{factor_id}": {"DELETE": mfa.unenroll},
         "/factors/{factor_id}/challenge": {"POST": mfa.challenge},
         "/factors/{factor_id}/verify": {"POST": mfa.verify},
-        "/.well-known/jwks.json": {"GET": _jwks(service)},
+        "/.well-known/jwks.json": {"GET": discovery.jwks},
+        "/.well-known/openid-configuration": {"GET": discovery.openid_configuration},
         "/settings": {"GET": _settings(service)},
         "/health": {"GET": _health},
     }
@@ -170,13 +173,6 @@ async def _anything_else(request: Request) -> Response:
     if first in NOT_BUILT or path.startswith(("user/", "admin/", ".well-known/")):
         raise not_supported(f"/auth/v1/{path[:100]}")
     raise AuthFailure(404, "not_found", "There is no such path")
-
-
-def _jwks(service: AuthService) -> Endpoint:
-    async def show(_request: Request) -> Response:
-        return JSONResponse(service.keyring.public_jwks(), headers={"Cache-Control": "public, max-age=600"})
-
-    return show
 
 
 def _settings(service: AuthService) -> Endpoint:

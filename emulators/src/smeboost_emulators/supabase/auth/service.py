@@ -103,7 +103,7 @@ class AuthService:
         now = int(time.time())
         expires_at = now + self.settings.jwt_expiry_seconds
         claims = {
-            "iss": self.settings.jwt_issuer or f"{request.base_url}auth/v1",
+            "iss": self.issuer(request),
             "sub": str(user.id),
             "aud": user.aud or users.AUDIENCE,
             "exp": expires_at,
@@ -127,6 +127,10 @@ class AuthService:
             "refresh_token": refresh_token,
             "user": person,
         }
+
+    def issuer(self, request: Request) -> str:
+        """The `iss` claim: the setting, or the address at which this request reached us."""
+        return self.settings.jwt_issuer or f"{request.url.scheme}://{request.url.netloc}/auth/v1"
 
     async def hash_password(self, password: str) -> str:
         """The hash of an acceptable new password.
