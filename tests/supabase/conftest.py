@@ -25,6 +25,7 @@ from smeboost_supabase.server import create_server
 from smeboost_supabase.settings import SupabaseSettings
 
 MIGRATIONS = Path(__file__).parents[2] / "supabase/migrations"
+JWT_SECRET = "of the tests, and longer than 32 characters"
 KEY = "sb_publishable_of-the-tests"
 USER = {
     "id": "7f1d9a1c-4a0e-4f0e-9a53-0c4f6e0f3a11",
@@ -196,7 +197,7 @@ class Tools:
         result = await self.client.call_tool(tool, arguments, raise_on_error=False)
         assert result.is_error, result.structured_content
         shown = repr(result)
-        for secret in ("access-token-", "refreshtoken", KEY, "Traceback"):
+        for secret in ("access-token-", "refreshtoken", KEY, JWT_SECRET, "Traceback"):
             assert secret not in shown
         return (result.structured_content or {})["error"]
 
@@ -258,7 +259,7 @@ def backend(new_database: Callable[[], str], start_supabase_backend: Callable[..
             await connection.execute(SCHEMA)
 
     asyncio.run(prepare())
-    with start_supabase_backend(url) as started:
+    with start_supabase_backend(url, gotrue_jwt_secret=JWT_SECRET) as started:
         yield started
 
 
@@ -296,3 +297,10 @@ async def as_owner(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) ->
 async def over_sql(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
     """The tools with a connection string and nothing else."""
     return await tools_of("", key="", db_url=backend.database_url)
+
+
+@pytest.fixture
+async def as_administrator(backend: Any, tools_of: Callable[..., Awaitable["Tools"]]) -> "Tools":
+    """The tools with everything: the secret key, the owner's connection string and the JWT secret."""
+    everything = {"key": backend.service_role_key, "db_url": backend.database_url, "jwt_secret": JWT_SECRET}
+    return await tools_of(backend.url, **everything)

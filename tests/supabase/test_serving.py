@@ -18,8 +18,9 @@ from smeboost_supabase.settings import SupabaseSettings
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
 COMMAND = [sys.executable, "-m", "smeboost_supabase"]
-READS = {"sign_in", "refresh_session", "get_user", "sign_out", "list_tables", "select_rows"}
-WRITES = {"insert_rows", "update_rows", "delete_rows"}
+READS = {"sign_in", "refresh_session", "get_user", "sign_out", "list_tables", "select_rows", "read_users"}
+WRITES = {"insert_rows", "update_rows", "delete_rows", "change_user"}
+AUTH = {"sign_in", "refresh_session", "get_user", "sign_out", "read_users", "change_user"}
 SQL_READS = {
     *("describe_schema", "run_query", "explain_query"),
     *("list_migrations", "generate_types", "get_advisors"),
@@ -154,4 +155,4 @@ async def test_a_listing_costs_its_reader_few_tokens(server_for, unused_url):
 
 async def test_a_family_can_be_offered_alone(server_for, unused_url):
     listed = await server_for(unused_url, toolsets="auth").list_tools()
-    assert {tool.name for tool in listed} == {"sign_in", "refresh_session", "get_user", "sign_out"}
+    assert {tool.name for tool in listed} == AUTH

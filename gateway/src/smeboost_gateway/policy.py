@@ -51,7 +51,17 @@ ADMIN_TOOLS: dict[ServerName, frozenset[str]] = {
             # People, their rights and tokens; a CSV replaces a whole table.
             *("check_access", "read_admin", "change_admin", "sync_csv"),
         }
-    )
+    ),
+    "supabase": frozenset(
+        {
+            # SQL of any kind, and what it is about.
+            *("run_query", "explain_query", "describe_schema", "execute_sql"),
+            *("list_migrations", "apply_migration", "get_advisors", "generate_types"),
+            # Everybody's accounts, and rows as anybody.
+            *("read_users", "change_user"),
+            *("select_rows", "insert_rows", "update_rows", "delete_rows"),
+        }
+    ),
 }
 """Tools that need more than the rule of their server."""
 

@@ -8,10 +8,12 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from smeboost_supabase.approvals import Approvals
+from smeboost_supabase.clients.impersonation import Impersonation
 from smeboost_supabase.clients.project import Project
 from smeboost_supabase.clients.rows import Rows
 from smeboost_supabase.clients.sign_ins import SignIns
 from smeboost_supabase.clients.tables import Tables
+from smeboost_supabase.clients.users import Users
 from smeboost_supabase.database import Database
 from smeboost_supabase.settings import SupabaseSettings
 
@@ -25,8 +27,11 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         self.database = Database(settings)
         self.approvals = Approvals(settings.db_url or SecretStr(""), seconds=settings.approval_seconds)
         self.sign_ins = SignIns(self._project)
-        self.tables = Tables(self._project, self.database if settings.db_url else None)
-        self.rows = Rows(self._project, self.sign_ins, self.tables)
+        database = self.database if settings.db_url else None
+        self.tables = Tables(self._project, database)
+        self.users = Users(self._project, database)
+        impersonation = Impersonation(self._project, self.users, database)
+        self.rows = Rows(self._project, self.sign_ins, impersonation, self.tables)
 
     @override
     async def __aenter__(self) -> Self:

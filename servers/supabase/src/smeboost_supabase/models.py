@@ -155,6 +155,79 @@ class User(BaseModel):
     user_metadata: dict[str, JsonValue]
 
 
+class Account(User):
+    """A user as an administrator sees them."""
+
+    phone: str | None
+    created_at: datetime
+    last_sign_in_at: datetime | None
+    confirmed_at: datetime | None
+    banned_until: str | None
+    is_anonymous: bool
+    providers: list[str]
+
+
+class Factor(BaseModel):
+    """A second factor of a user."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str | None
+    type: str
+    status: str
+    created_at: datetime
+
+
+class UserSession(BaseModel):
+    """A sign-in that has not ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    created_at: datetime
+    refreshed_at: datetime | None
+    not_after: datetime | None
+    aal: str | None
+    user_agent: str | None
+    ip: str | None
+
+
+class Users(BaseModel):
+    """What was asked about users; the parts that were not asked for are empty."""
+
+    model_config = ConfigDict(frozen=True)
+
+    users: list[Account] = []
+    factors: list[Factor] = []
+    sessions: list[UserSession] = []
+    next_page: int | None = None
+
+
+class UserChange(BaseModel):
+    """What a change of a user did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    user: Account | None = Field(description="as they are now; null when deleted")
+    ended_sessions: int | None = None
+
+
+class NewValues(BaseModel):
+    """Values of a user."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    email: Email | None = None
+    phone: Sendable | None = None
+    password: Password | None = None
+    email_confirm: bool | None = None
+    user_metadata: dict[str, JsonValue] | None = None
+    app_metadata: dict[str, JsonValue] | None = None
+    role: Sendable | None = None
+    ban_duration: Annotated[str, Field(pattern=r"^(none|([0-9]+(h|m|s))+)$")] | None = None
+
+
 class SignedIn(BaseModel):
     """A sign-in that this server holds; the tokens stay in the server."""
 

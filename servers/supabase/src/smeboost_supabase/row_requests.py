@@ -18,6 +18,7 @@ class Target:
     table: str
     schema: str = "public"
     session: SecretStr | None = None
+    run_as: str | None = None
 
 
 def check_body(body: Row | list[Row], *, max_bytes: int) -> None:

@@ -5,9 +5,11 @@ Pure, as `database_faults` is. Source for the codes: Supabase docs, "Auth error 
 
 import httpx
 from smeboost_shared.errors import (
+    Conflict,
     InvalidInput,
     Misconfigured,
     NotAuthenticated,
+    NotFound,
     NotPermitted,
     OutcomeUnknown,
     RateLimited,
@@ -72,6 +74,21 @@ def auth_error(code: str | None, status: int, *, retry_after_seconds: float | No
     if code == "conflict" or status >= 500:
         return VendorUnavailable("Supabase Auth cannot answer at the moment.")
     return VendorRejected(f"Supabase Auth refused the request ({code or status}).")
+
+
+def admin_error(code: str | None, status: int, message: str) -> SmeBoostError | None:
+    """The error of an administrator's call; None when it means the same as for everybody."""
+    if code in ("user_not_found", "mfa_factor_not_found") or status == 404:
+        return NotFound("There is no such factor." if code == "mfa_factor_not_found" else "There is no such user.")
+    if code in ("email_exists", "phone_exists", "user_already_exists", "conflict"):
+        return Conflict("There is a user with this address already.")
+    if code in ("not_admin", "no_authorization", "bad_jwt") or status in (401, 403):
+        return NotPermitted(
+            "The configured key may not administer users.", hint="Set SUPABASE_KEY to a secret (service_role) key."
+        )
+    if code in ("validation_failed", "bad_json") or status in (400, 422):
+        return InvalidInput(f"The project does not accept this: {' '.join(message.split())[:300]}")
+    return None
 
 
 # --- answers that are not the service's own ---------------------------------------------------------------------------

@@ -6,40 +6,63 @@ from typing import TypeVar
 
 import httpx
 from pydantic import SecretStr, ValidationError
-from smeboost_shared.errors import SmeBoostError, VendorBadAnswer
+from smeboost_shared.errors import InvalidInput, OutcomeUnknown, SmeBoostError, VendorBadAnswer
 from supabase_auth import Session
 from supabase_auth import User as AuthUser
 
 from smeboost_supabase.models import User
-from smeboost_supabase.service_faults import auth_error, http_error
+from smeboost_supabase.service_faults import admin_error, auth_error, http_error
 from smeboost_supabase.sessions import Grant
 from smeboost_supabase.wire import AnswerTooLarge, Refused, asked_to_wait
-from supabase import AuthApiError, AuthError
+from supabase import AuthApiError, AuthError, AuthWeakPasswordError
 
 Answer = TypeVar("Answer")
 
 
 async def ask_auth(call: Callable[[], Awaitable[Answer]]) -> Answer:
     """Make a call to Auth; its errors become ours. A sign-in that is cut off changed no data, so it may be repeated."""
+    return await _asked(call, writes=False)
+
+
+async def ask_auth_admin(call: Callable[[], Awaitable[Answer]], *, writes: bool) -> Answer:
+    """Make a call to Auth as its administrator; its errors become ours.
+
+    Raises:
+        NotFound, Conflict, InvalidInput: there is no such user, the address is taken, a value is not accepted.
+        NotPermitted: the configured key is no secret key.
+        OutcomeUnknown: a change was cut off.
+    """
+    try:
+        return await _asked(call, writes=writes, admin=True)
+    except OutcomeUnknown as exc:
+        exc.hint = "Read the user before you repeat it."
+        raise
+
+
+async def _asked(call: Callable[[], Awaitable[Answer]], *, writes: bool, admin: bool = False) -> Answer:
     try:
         return await call()
     except AuthApiError as exc:
+        if admin and (error := admin_error(exc.code, exc.status, exc.message)):
+            raise error from exc
         raise auth_error(exc.code, exc.status, retry_after_seconds=_retry_after(exc)) from exc
     except AuthError as exc:
-        raise _auth_failure(exc) from exc
+        if admin and isinstance(exc, AuthWeakPasswordError):
+            raise InvalidInput(f"The project does not accept this password: {', '.join(exc.reasons)}.") from exc
+        raise _auth_failure(exc, writes=writes) from exc
     except (Refused, AnswerTooLarge) as exc:
-        raise http_error(exc, writes=False) from exc
+        raise http_error(exc, writes=writes) from exc
     except ValidationError:
         # Not chained: pydantic's message repeats its input, which holds the tokens.
         raise VendorBadAnswer("Supabase Auth gave an answer that we do not understand.") from None
 
 
-def _auth_failure(exc: AuthError) -> SmeBoostError:
+def _auth_failure(exc: AuthError, *, writes: bool) -> SmeBoostError:
     cause = exc.__cause__
     if isinstance(cause, httpx.HTTPStatusError):
         return auth_error(None, cause.response.status_code, retry_after_seconds=_retry_after(exc))
     if isinstance(cause, httpx.HTTPError):
-        return http_error(cause, writes=False)
+        return http_error(cause, writes=writes)
     return VendorBadAnswer("Supabase Auth gave an answer that we do not understand.")
 
 

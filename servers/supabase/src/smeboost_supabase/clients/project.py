@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from supabase_auth import AsyncGoTrueClient
 from typing_extensions import override
 
 from smeboost_supabase.settings import SupabaseSettings
@@ -61,6 +62,17 @@ class Project(AbstractAsyncContextManager["Project"]):
     def supabase(self) -> AsyncClient:
         """The SDK's client, with the rights of the configured key."""
         return self._open.supabase
+
+    def own_auth_client(self) -> AsyncGoTrueClient:
+        """An auth client that may sign somebody in, because it is thrown away; it shares the pool."""
+        key = self.settings.key.get_secret_value()
+        return AsyncGoTrueClient(
+            url=f"{self.settings.url}/auth/v1",
+            headers={"apiKey": key, "Authorization": f"Bearer {key}"},
+            auto_refresh_token=False,
+            persist_session=False,
+            http_client=self.http,
+        )
 
     @property
     def _open(self) -> _Opened:

@@ -25,6 +25,7 @@ from smeboost_shared.errors import (
     VendorBadAnswer,
 )
 
+from smeboost_supabase.clients.impersonation import Impersonation
 from smeboost_supabase.clients.project import Project
 from smeboost_supabase.clients.sign_ins import SignIns
 from smeboost_supabase.clients.tables import Tables
@@ -48,8 +49,9 @@ _ROWS = TypeAdapter(list[Row])
 class Rows:
     """Reads and writes rows as the configured key or as a person who has signed in."""
 
-    def __init__(self, project: Project, sign_ins: SignIns, tables: Tables) -> None:
+    def __init__(self, project: Project, sign_ins: SignIns, impersonation: Impersonation, tables: Tables) -> None:
         self._project = project
+        self._impersonation = impersonation
         self._sign_ins = sign_ins
         self._tables = tables
 
@@ -158,7 +160,13 @@ class Rows:
                 request = Request(writes=writes, as_user=token is not None, values=values)
                 raise await self._explained(exc, target, request) from exc
 
-        return await self._sign_ins.as_person(target.session, once)
+        if target.run_as is None:
+            return await self._sign_ins.as_person(target.session, once)
+        if target.session is not None:
+            problem = FieldProblem(field="run_as", message="cannot be given together with session")
+            raise InvalidInput("Act as whom?", errors=[problem])
+        async with self._impersonation.token(target.run_as) as token:
+            return await once(token)
 
     async def _explained(self, exc: Exception, target: Target, request: Request) -> SmeBoostError:
         """The error of ours that `exc` stands for, with the nearest name when a name was unknown."""

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from pydantic import SecretStr
 from smeboost_shared.errors import InvalidInput, SmeBoostError, TokenExpired, VendorBadAnswer
-from supabase_auth import AsyncGoTrueClient
 
 from smeboost_supabase.clients.auth_answers import ask_auth, grant_of, user_of
 from smeboost_supabase.clients.project import Project
@@ -44,7 +43,7 @@ class SignIns:
             NotPermitted: the account is banned or not confirmed, or the project does not allow this sign-in.
             RateLimited: too many sign-ins.
         """
-        auth = self._own_auth_client()
+        auth = self._project.own_auth_client()
         answer = await ask_auth(
             lambda: auth.sign_in_with_password({"email": email, "password": password.get_secret_value()})
         )
@@ -91,23 +90,13 @@ class SignIns:
             await end(await self._refreshed(grant))
 
     async def _refreshed(self, grant: Grant) -> Grant:
-        auth = self._own_auth_client()
+        auth = self._project.own_auth_client()
         try:
             answer = await ask_auth(lambda: auth.refresh_session(grant.refresh.get_secret_value()))
         except InvalidInput:
             # Auth calls a refresh token of another format invalid input; to the caller it is a session that ended.
             raise TokenExpired from None
         return grant_of(answer.session)
-
-    def _own_auth_client(self) -> AsyncGoTrueClient:
-        key = self._project.settings.key.get_secret_value()
-        return AsyncGoTrueClient(
-            url=f"{self._project.settings.url}/auth/v1",
-            headers={"apiKey": key, "Authorization": f"Bearer {key}"},
-            auto_refresh_token=False,
-            persist_session=False,
-            http_client=self._project.http,
-        )
 
     async def as_person(self, session: SecretStr | None, call: Callable[[str | None], Awaitable[Answer]]) -> Answer:
         """Make `call` with the person's token; when the project says that it has ended, once more with a new one."""
