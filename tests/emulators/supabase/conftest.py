@@ -109,6 +109,52 @@ def admin_http(supabase_backend) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
+def mailing_backend(new_database, start_supabase_backend) -> Iterator[SupabaseBackend]:
+    """A backend where sign-ups are confirmed by mail, and mails may follow each other at once."""
+    with start_supabase_backend(
+        new_database(),
+        mailer_autoconfirm=False,
+        smtp_max_frequency="0s",
+        site_url="http://shop.example.com",
+        uri_allow_list="http://*.shop.example.com/**,myapp://login/*",
+    ) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="session")
+def mails_to() -> Callable[..., list[dict[str, object]]]:
+    """The mails in a backend's inbox that went to somebody, newest first."""
+
+    def read(backend: SupabaseBackend, recipient: str) -> list[dict[str, object]]:
+        answer = httpx.get(
+            f"{backend.url}/_emulator/inbox/messages",
+            params={"recipient": recipient},
+            timeout=TIMEOUT_SECONDS,
+            verify=TLS,
+        )
+        assert answer.status_code == 200
+        return answer.json()
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def http_of() -> Iterator[Callable[..., httpx.Client]]:
+    """A factory of plain HTTP clients with a key of a backend, by default the anon key."""
+    opened: list[httpx.Client] = []
+
+    def make(backend: SupabaseBackend, key: str | None = None) -> httpx.Client:
+        headers = {"apikey": key or backend.anon_key}
+        client = httpx.Client(base_url=backend.url, headers=headers, timeout=TIMEOUT_SECONDS, verify=TLS)
+        opened.append(client)
+        return client
+
+    yield make
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture(scope="session")
 def execute_on() -> Callable[..., list[tuple[object, ...]]]:
     """Run statements as the superuser of a backend's database."""
 

@@ -26,6 +26,7 @@ from smeboost_emulators.supabase.api_keys import ApiKeys, RequireApiKey
 from smeboost_emulators.supabase.auth.routes import auth_routes
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.bootstrap import bootstrap
+from smeboost_emulators.supabase.inbox import inbox_routes
 from smeboost_emulators.supabase.keys import load_keyring, make_api_keys
 from smeboost_emulators.supabase.passwords import Passwords
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
@@ -66,8 +67,10 @@ class Backend:
 
 
 @asynccontextmanager
-async def open_backend(settings: SupabaseBackendSettings, database_url: str) -> AsyncGenerator[Backend]:
+async def open_backend(settings: SupabaseBackendSettings, database_url: str, own_url: str) -> AsyncGenerator[Backend]:
     """Prepare the database and open everything the app needs; all is closed on the way out.
+
+    `own_url` is where the app will be served.
 
     Raises:
         StoreUnavailable: the database does not answer in time.
@@ -89,7 +92,7 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str) -> 
             await cache.start()
         except (DatabaseDown, PoolBusy):
             raise StoreUnavailable("the database does not let the role authenticator in; see its log") from None
-        auth = AuthService(settings, auth_pool, keyring, passwords)
+        auth = AuthService(settings, auth_pool, keyring, passwords, own_url)
         realtime = await stack.enter_async_context(open_realtime(settings, keyring))
         parts = {
             "/auth/v1": auth_routes(auth),
@@ -113,6 +116,7 @@ def _create_app(parts: Mapping[str, Sequence[BaseRoute]], pool: Pool, keys: ApiK
     return Starlette(
         routes=[
             Route("/healthz", healthz),
+            *inbox_routes(pool),
             *(Mount(prefix, routes=routes) for prefix, routes in parts.items()),
             Route("/{path:path}", _elsewhere, methods=ANY_METHOD),
         ],

@@ -51,7 +51,7 @@ async def serving(
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_bound(host, port))
         database_url = await _database(stack, settings)
-        backend = await stack.enter_async_context(open_backend(settings, database_url))
+        backend = await stack.enter_async_context(open_backend(settings, database_url, url_of(listener)))
         config = uvicorn.Config(
             backend.app,
             log_config=None,

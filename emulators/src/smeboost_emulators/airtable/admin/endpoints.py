@@ -1,17 +1,14 @@
 """What the admin path answers.
 
 It lies outside of all paths that the vendor has, so that no client of the API can meet it. Who may use it: with an
-admin token (`--admin-token-file`) whoever has it. Without one, clients on the same machine, and no web page that
-somebody visits there: the request must come from a loopback address, name a loopback host, and have no Origin. Anybody
-else gets the 404 of a path that does not exist.
+admin token (`--admin-token-file`) whoever has it. Without one, clients on the same machine (see `local_clients`).
+Anybody else gets the 404 of a path that does not exist.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -27,6 +24,7 @@ from smeboost_emulators.airtable.faults import FAULTS_MAX, Fault
 from smeboost_emulators.airtable.knobs import KnobError
 from smeboost_emulators.airtable.records.formats import timestamp
 from smeboost_emulators.airtable.wire import answer, read_object
+from smeboost_emulators.local_clients import is_local
 
 ADMIN_BODY_BYTES_MAX = 1_048_576
 _YEARS = range(1971, 2200)
@@ -73,27 +71,12 @@ def _endpoint(emulator: Emulator, handler: _Handler) -> Callable[[Request], Awai
 
 def _check(request: Request, token: str | None) -> None:
     if token is None:
-        here = request.client is not None and _is_loopback(request.client.host)
-        if not here or not _is_loopback(_host(request)) or "origin" in request.headers:
+        if not is_local(request):
             raise not_found()
         return
     given = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not hmac.compare_digest(given.encode(), token.encode()):
         raise authentication_required()
-
-
-def _host(request: Request) -> str:
-    try:
-        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _show_knobs(emulator: Emulator, _request: Request) -> object:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from uuid import UUID
 
-from smeboost_emulators.supabase.auth import factors, sessions
+from smeboost_emulators.supabase.auth import factors, one_time_tokens, sessions
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection
 
@@ -35,6 +35,7 @@ async def remove_softly(connection: Connection, user: User) -> None:
             (unrecognisable(user.id, provider_id), identity_id),
         )
     await factors.remove_all(connection, user.id)
+    await one_time_tokens.remove_all(connection, user.id)
     await sessions.end(connection, user.id, scope="global", current=None)
 
 

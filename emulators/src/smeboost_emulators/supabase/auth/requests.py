@@ -14,6 +14,8 @@ class SignUp(msgspec.Struct):
     phone: str | None = None
     password: str | None = None
     data: Metadata | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
 
 
 class PasswordGrant(msgspec.Struct):
@@ -26,11 +28,64 @@ class RefreshGrant(msgspec.Struct):
     refresh_token: str | None = None
 
 
+class CodeGrant(msgspec.Struct):
+    auth_code: str | None = None
+    code_verifier: str | None = None
+
+
+class MailedCode(msgspec.Struct):
+    email: str | None = None
+    phone: str | None = None
+    create_user: bool | None = None
+    data: Metadata | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+class Recovery(msgspec.Struct):
+    email: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+class Resending(msgspec.Struct):
+    type: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+class Verification(msgspec.Struct):
+    type: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    token: str | None = None
+    token_hash: str | None = None
+
+
+class Invitation(msgspec.Struct):
+    email: str | None = None
+    data: Metadata | None = None
+
+
+class LinkWish(msgspec.Struct):
+    type: str | None = None
+    email: str | None = None
+    password: str | None = None
+    new_email: str | None = None
+    data: Metadata | None = None
+    redirect_to: str | None = None
+
+
 class UserChange(msgspec.Struct):
     email: str | None = None
     phone: str | None = None
     password: str | None = None
     current_password: str | None = None
+    nonce: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
     data: Metadata | None = None
     app_metadata: Metadata | None = None
 

@@ -15,6 +15,7 @@ from smeboost_emulators.intake import BodyRefused
 from smeboost_emulators.supabase.auth.admin import Admin
 from smeboost_emulators.supabase.auth.admin_audit import AdminAudit
 from smeboost_emulators.supabase.auth.admin_factors import AdminFactors
+from smeboost_emulators.supabase.auth.by_mail import ByMail
 from smeboost_emulators.supabase.auth.discovery import Discovery
 from smeboost_emulators.supabase.auth.errors import (
     AuthFailure,
@@ -25,10 +26,13 @@ from smeboost_emulators.supabase.auth.errors import (
     oauth_response,
 )
 from smeboost_emulators.supabase.auth.identities import Identities
+from smeboost_emulators.supabase.auth.invitations import Invitations
+from smeboost_emulators.supabase.auth.mailing import Mailing
 from smeboost_emulators.supabase.auth.mfa import Mfa
 from smeboost_emulators.supabase.auth.own_account import Profile
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.auth.signin import SignIn
+from smeboost_emulators.supabase.auth.verifying import Verifying
 from smeboost_emulators.supabase.passwords import TooManyWaiting
 from smeboost_emulators.supabase.pools import DatabaseDown, PoolBusy, lost
 
@@ -41,17 +45,10 @@ NOT_BUILT = frozenset(
         "admin",
         "authorize",
         "callback",
-        "invite",
-        "magiclink",
         "oauth",
-        "otp",
         "passkeys",
-        "reauthenticate",
-        "recover",
-        "resend",
         "saml",
         "sso",
-        "verify",
     ]
 )
 # Every GoTrue deployment lists these; of them only anonymous_users can be on here.
@@ -89,8 +86,10 @@ log = get_logger("supabase-auth")
 
 def auth_routes(service: AuthService) -> list[Route]:
     """The routes, relative to /auth/v1."""
-    sign_in, profile, admin = SignIn(service), Profile(service), Admin(service)
-    discovery = Discovery(service)
+    mailing = Mailing(service)
+    sign_in, profile, admin = SignIn(service, mailing), Profile(service, mailing), Admin(service)
+    by_mail, verifying = ByMail(service, mailing), Verifying(service, mailing)
+    invitations, discovery = Invitations(service, mailing), Discovery(service)
     mfa, admin_factors, identities = Mfa(service), AdminFactors(service), Identities(service)
     endpoints: dict[str, dict[str, Endpoint]] = {
         "/signup": {"POST": sign_in.sign_up},
@@ -100,6 +99,14 @@ def auth_routes(service: AuthService) -> list[Route]:
         "/user/identities/authorize": {"GET": identities.link},
         "/user/identities/{identity_id}": {"DELETE": identities.unlink},
         "/admin/audit": {"GET": AdminAudit(service).list},
+        "/otp": {"POST": by_mail.one_time_password},
+        "/magiclink": {"POST": by_mail.one_time_password},
+        "/recover": {"POST": by_mail.recover},
+        "/resend": {"POST": by_mail.resend},
+        "/reauthenticate": {"GET": by_mail.reauthenticate},
+        "/verify": {"GET": verifying.follow, "POST": verifying.verify},
+        "/invite": {"POST": invitations.invite},
+        "/admin/generate_link": {"POST": invitations.generate_link},
         "/admin/users": {"GET": admin.list, "POST": admin.create},
         "/admin/users/{user_id}": {"GET": admin.show, "PUT": admin.change, "DELETE": admin.remove},
         "/admin/users/{user_id}/factors": {"GET": admin_factors.list},
@@ -183,7 +190,7 @@ def _settings(service: AuthService) -> Endpoint:
                 "external": {
                     **dict.fromkeys(EXTERNAL_PROVIDERS, False),
                     "anonymous_users": settings.anonymous_users_enabled,
-                    "email": True,
+                    "email": settings.external_email_enabled,
                 },
                 "disable_signup": settings.disable_signup,
                 "mailer_autoconfirm": settings.mailer_autoconfirm,

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from starlette.requests import Request
 
@@ -16,7 +16,7 @@ from smeboost_emulators.supabase.auth.durations import go_duration
 from smeboost_emulators.supabase.auth.errors import AuthFailure, bad_token, invalid
 from smeboost_emulators.supabase.auth.password_rules import Weakness, character_sets, weakness
 from smeboost_emulators.supabase.auth.sessions import Client, Session
-from smeboost_emulators.supabase.auth.users import User
+from smeboost_emulators.supabase.auth.users import NewUser, User
 from smeboost_emulators.supabase.passwords import PASSWORD_MAX_BYTES, Passwords
 from smeboost_emulators.supabase.pools import Connection, Pool
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
@@ -31,12 +31,13 @@ _EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*",
 
 @dataclass(frozen=True)
 class AuthService:
-    """The parts that every auth endpoint works with."""
+    """The parts that every auth endpoint works with; `own_url` is where the backend listens."""
 
     settings: SupabaseBackendSettings
     pool: Pool
     keyring: Keyring
     passwords: Passwords
+    own_url: str
 
     async def body(self, request: Request) -> bytes:
         """The request's body, at most 1 MB as in GoTrue."""
@@ -131,6 +132,23 @@ class AuthService:
     def issuer(self, request: Request) -> str:
         """The `iss` claim: the setting, or the address at which this request reached us."""
         return self.settings.jwt_issuer or f"{request.url.scheme}://{request.url.netloc}/auth/v1"
+
+    def newcomer(
+        self, email: str, data: dict[str, Any], *, confirmed: bool, password_hash: str | None = None
+    ) -> NewUser:
+        """Somebody who comes by themselves or is invited; who has no hash has no password."""
+        user_id = uuid4()
+        claims = {"sub": str(user_id), "email": email, "email_verified": confirmed, "phone_verified": False}
+        return NewUser(
+            email,
+            password_hash,
+            confirmed,
+            user_metadata=data | claims,
+            app_metadata={},
+            id=user_id,
+            role=self.settings.jwt_default_group_name,
+            aud=self.settings.jwt_aud,
+        )
 
     async def hash_password(self, password: str) -> str:
         """The hash of an acceptable new password.

@@ -7,10 +7,87 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from smeboost_shared.settings import Settings
 
 from smeboost_emulators.supabase.auth.durations import GoDuration
+from smeboost_emulators.supabase.auth.redirects import Redirects
 from smeboost_emulators.supabase.auth.sealing import Seal, master_key
 
 
-class AuthSettings(Settings):
+class MailSettings(Settings):
+    """What is mailed, which means shown in the inbox of this backend, and what a link or a code in it is good for."""
+
+    mailer_autoconfirm: bool = Field(
+        True,
+        validation_alias="GOTRUE_MAILER_AUTOCONFIRM",
+        description="on by default, so that a sign-up is a session at once; off, the inbox has a mail to confirm it",
+    )
+    secure_email_change: bool = Field(
+        True,
+        validation_alias="GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED",
+        description="a new address counts when the old one has confirmed too",
+    )
+    otp_expiry_seconds: int = Field(
+        3600, ge=1, le=86_400, validation_alias="GOTRUE_MAILER_OTP_EXP", description="life of links and codes"
+    )
+    otp_length: int = Field(6, ge=6, le=10, validation_alias="GOTRUE_MAILER_OTP_LENGTH", description="digits of a code")
+    otp_attempts_max: int = Field(
+        10, ge=1, le=1000, validation_alias="SUPABASE_OTP_ATTEMPTS_MAX", description="wrong codes before one is void"
+    )
+    external_email_enabled: bool = Field(True, validation_alias="GOTRUE_EXTERNAL_EMAIL_ENABLED")
+    site_url: str = Field(
+        "http://localhost:3000", validation_alias="GOTRUE_SITE_URL", description="where links lead in the end"
+    )
+    uri_allow_list: str = Field(
+        "",
+        max_length=20_000,
+        validation_alias="GOTRUE_URI_ALLOW_LIST",
+        description="globs of other places that links may lead to, with commas between them",
+    )
+    api_external_url: str | None = Field(
+        None, validation_alias="API_EXTERNAL_URL", description="what links in mails begin with; default: this url"
+    )
+    flow_state_expiry: GoDuration = Field(
+        timedelta(minutes=5),
+        gt=timedelta(),
+        validation_alias="GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION",
+        description="how long a PKCE code can be exchanged",
+    )
+    update_password_require_reauthentication: bool = Field(
+        False, validation_alias="GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION"
+    )
+    smtp_max_frequency: GoDuration = Field(
+        timedelta(seconds=1),
+        validation_alias="GOTRUE_SMTP_MAX_FREQUENCY",
+        description="time between two mails of a kind to somebody",
+    )
+    emails_sent_max: int | None = Field(
+        None, ge=1, le=100_000, validation_alias="GOTRUE_RATE_LIMIT_EMAIL_SENT", description="mails an hour; no limit"
+    )
+    verify_failures_max: int = Field(
+        100,
+        ge=1,
+        le=100_000,
+        validation_alias="GOTRUE_RATE_LIMIT_VERIFY",
+        description="wrong links and token hashes of one address in five minutes",
+    )
+    inbox_messages_max: int = Field(
+        500, ge=1, le=100_000, validation_alias="SUPABASE_INBOX_MESSAGES_MAX", description="the oldest go first"
+    )
+
+    @field_validator("site_url", "api_external_url")
+    @classmethod
+    def _a_web_address(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        Redirects(url or "", "")
+        return url
+
+    @field_validator("uri_allow_list")
+    @classmethod
+    def _readable(cls, globs: str) -> str:
+        Redirects("", globs)
+        return globs
+
+
+class AuthSettings(MailSettings):
     """What people may do with their accounts, and how long what they are given lasts."""
 
     jwt_expiry_seconds: int = Field(3600, ge=1, le=604_800, validation_alias="GOTRUE_JWT_EXP")
@@ -35,9 +112,6 @@ class AuthSettings(Settings):
         description="roles that may use /admin, comma-separated",
     )
     disable_signup: bool = Field(False, validation_alias="GOTRUE_DISABLE_SIGNUP")
-    mailer_autoconfirm: bool = Field(
-        True, validation_alias="GOTRUE_MAILER_AUTOCONFIRM", description="on by default: nothing is mailed here"
-    )
     password_min_length: int = Field(6, ge=1, le=72, validation_alias="GOTRUE_PASSWORD_MIN_LENGTH")
     password_required_characters: str = Field(
         "",

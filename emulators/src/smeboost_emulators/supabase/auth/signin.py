@@ -9,11 +9,13 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth import flow_states, sessions, users
 from smeboost_emulators.supabase.auth.anonymous import AnonymousSignIn
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
+from smeboost_emulators.supabase.auth.flow_states import challenge_of
+from smeboost_emulators.supabase.auth.mailing import Journey, Mailing
 from smeboost_emulators.supabase.auth.refreshing import Refreshing
-from smeboost_emulators.supabase.auth.requests import PasswordGrant, SignUp, parse
+from smeboost_emulators.supabase.auth.requests import CodeGrant, PasswordGrant, SignUp, parse
 from smeboost_emulators.supabase.auth.service import AuthService, client_of, normal_email, refuse_phone
 from smeboost_emulators.supabase.auth.sessions import LogoutScope
 from smeboost_emulators.supabase.auth.users import NewUser, User
@@ -25,14 +27,15 @@ LOGOUT_SCOPES: dict[str, LogoutScope] = {"global": "global", "local": "local", "
 class SignIn:
     """The endpoints that begin and end sessions."""
 
-    def __init__(self, service: AuthService) -> None:
+    def __init__(self, service: AuthService, mailing: Mailing) -> None:
         self._service = service
         self._settings = service.settings
         self._anonymous = AnonymousSignIn(service)
+        self._mailing = mailing
         self._refreshing = Refreshing(service)
 
     async def sign_up(self, request: Request) -> Response:
-        """POST /signup: a session when e-mails count as confirmed, else the bare person."""
+        """POST /signup: a session when e-mails count as confirmed, else the bare person and a mail to confirm."""
         asked = parse(await self._service.body(request), SignUp)
         if not asked.email and not asked.phone:
             return JSONResponse(await self._anonymous.begin(request, asked.data or {}))
@@ -41,63 +44,76 @@ class SignIn:
         refuse_phone(asked.phone)
         if not asked.password:
             raise invalid("Signup requires a valid password")
+        if not self._settings.external_email_enabled:
+            raise AuthFailure(400, "email_provider_disabled", "Email signups are disabled")
         email = normal_email(asked.email or "")
+        journey = self._mailing.journey(request, challenge_of(asked.code_challenge, asked.code_challenge_method))
+        # Before anybody looks whether the address is taken, so that both answers take equally long.
         password_hash = await self._service.hash_password(asked.password)
-        return JSONResponse(await self._add(request, email, password_hash, asked.data or {}))
-
-    async def _add(self, request: Request, email: str, password_hash: str, data: dict[str, Any]) -> dict[str, Any]:
         confirmed = self._settings.mailer_autoconfirm
-        user_id = uuid4()
-        metadata = {
-            **data,
-            "sub": str(user_id),
-            "email": email,
-            "email_verified": confirmed,
-            "phone_verified": False,
-        }
-        new = NewUser(
-            email,
-            password_hash,
-            confirmed,
-            user_metadata=metadata,
-            app_metadata={},
-            id=user_id,
-            role=self._settings.jwt_default_group_name,
-            aud=self._settings.jwt_aud,
-        )
+        new = self._service.newcomer(email, asked.data or {}, confirmed=confirmed, password_hash=password_hash)
+        answer = await self._added(request, email, new, journey)
+        if answer is None and confirmed:
+            raise AuthFailure(422, "user_already_exists", "User already registered")
+        return JSONResponse(_pretended(new) if answer is None else answer)
+
+    async def _added(self, request: Request, email: str, new: NewUser, journey: Journey) -> dict[str, Any] | None:
+        """What the new person sees; None when the address is taken."""
         # The other one may be faster, between our look and our insert.
         with suppress(UniqueViolation):
             async with self._service.pool.connection() as connection:
-                if await users.find_by_email(connection, email) is None:
+                found = await users.find_by_email(connection, email)
+                if found is None:
                     user = await users.add(connection, new)
                     await self._service.note(connection, request, user, "user_signedup", provider="email")
-                    return await self._first_answer(request, connection, user)
-        if confirmed:
-            raise AuthFailure(422, "user_already_exists", "User already registered")
-        return _pretended(new)
+                    if new.confirmed:
+                        return await self._begin(request, connection, user)
+                    return await self._asked_to_confirm(connection, user, journey)
+                user = await users.lock(connection, found.id) or found
+                if user.confirmed_at is None and not new.confirmed:
+                    return await self._asked_to_confirm(connection, user, journey)
+        return None
 
-    async def _first_answer(self, request: Request, connection: Connection, user: User) -> dict[str, Any]:
-        if self._settings.mailer_autoconfirm:
-            return await self._begin(request, connection, user)
-        [person] = await users.as_json(connection, user)
+    async def _asked_to_confirm(self, connection: Connection, user: User, journey: Journey) -> dict[str, Any]:
+        """Mail the link. Who signs up again is asked again, and changes nothing: nobody knows whose address it is."""
+        await self._mailing.send(connection, user, "signup", journey)
+        [person] = await users.as_json(connection, await users.find_by_id(connection, user.id) or user)
         return person
 
     async def token(self, request: Request) -> Response:
-        """POST /token: by `grant_type` a sign-in with a password or a refresh."""
+        """POST /token: by `grant_type` a sign-in with a password or a PKCE code, or a refresh."""
         grant = request.query_params.get("grant_type", "")
         if grant == "password":
             return JSONResponse(await self._by_password(request))
         if grant == "refresh_token":
             return JSONResponse(await self._refreshing.answer(request))
-        if grant in {"pkce", "id_token", "web3"}:
+        if grant == "pkce":
+            return JSONResponse(await self._by_code(request))
+        if grant in {"id_token", "web3"}:
             raise not_supported(f"grant_type {grant}")
         raise AuthFailure(400, "invalid_credentials", "unsupported_grant_type")
+
+    async def _by_code(self, request: Request) -> dict[str, Any]:
+        asked = parse(await self._service.body(request), CodeGrant)
+        if not asked.auth_code or not asked.code_verifier:
+            raise invalid("invalid request: both auth code and code verifier should be non-empty")
+        code, verifier = asked.auth_code.replace("\0", ""), asked.code_verifier
+        async with self._service.pool.connection() as connection:
+            flow = await flow_states.redeem(connection, code, verifier, life=self._settings.flow_state_expiry)
+            user = await users.find_by_id(connection, flow.user_id) if flow.user_id else None
+            if user is None or user.deleted_at is not None:
+                raise AuthFailure(404, "user_not_found", "User not found")
+            if user.banned:
+                raise AuthFailure(403, "user_banned", "User is banned")
+            return await self._begin(request, connection, user, method=flow.authentication_method)
 
     async def _by_password(self, request: Request) -> dict[str, Any]:
         asked = parse(await self._service.body(request), PasswordGrant)
         refuse_phone(asked.phone)
         if not asked.email:
             raise invalid("missing email or phone")
+        if not self._settings.external_email_enabled:
+            raise AuthFailure(422, "email_provider_disabled", "Email logins are disabled")
         email = asked.email.strip().lower().replace("\0", "")
         async with self._service.pool.connection() as connection:
             user = await users.find_by_email(connection, email)
@@ -116,9 +132,11 @@ class SignIn:
         told = {"weak_password": {"message": weak.message, "reasons": list(weak.reasons)}} if weak else {}
         return {**answer, **told}
 
-    async def _begin(self, request: Request, connection: Connection, user: User) -> dict[str, Any]:
+    async def _begin(
+        self, request: Request, connection: Connection, user: User, *, method: str = "password"
+    ) -> dict[str, Any]:
         user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
-        session, token = await sessions.start(connection, user.id, method="password", client=client_of(request))
+        session, token = await sessions.start(connection, user.id, method=method, client=client_of(request))
         await self._service.note(connection, request, user, "login", provider="email")
         return await self._service.token_response(request, connection, user, session, token)
 

@@ -20,7 +20,8 @@ NO_INSTANCE = UUID(int=0)
 COLUMNS = sql.SQL(
     """id, aud, role, email, encrypted_password, email_confirmed_at, phone, phone_confirmed_at, confirmed_at,
        invited_at, confirmation_sent_at, recovery_sent_at, last_sign_in_at, raw_app_meta_data, raw_user_meta_data,
-       created_at, updated_at, banned_until, deleted_at, is_anonymous, is_sso_user"""
+       created_at, updated_at, banned_until, deleted_at, is_anonymous, is_sso_user, email_change, email_change_sent_at,
+       email_change_confirm_status, reauthentication_sent_at"""
 )
 
 
@@ -49,6 +50,10 @@ class User:
     deleted_at: datetime | None
     is_anonymous: bool
     is_sso_user: bool
+    email_change: str | None
+    email_change_sent_at: datetime | None
+    email_change_confirm_status: int | None
+    reauthentication_sent_at: datetime | None
 
     @property
     def banned(self) -> bool:
@@ -83,6 +88,12 @@ async def find_by_email(connection: Connection, email: str) -> User | None:
 async def find_by_id(connection: Connection, user_id: UUID) -> User | None:
     """The person with this id."""
     return await _one(connection, "id = %s", user_id)
+
+
+async def lock(connection: Connection, user_id: UUID) -> User | None:
+    """The person with this id, changed by nobody else until the transaction ends; always the first lock."""
+    await connection.execute("select from auth.users where id = %s for no key update", (user_id,))
+    return await find_by_id(connection, user_id)
 
 
 async def list_page(
@@ -219,13 +230,18 @@ def user_json(user: User, identities: list[dict[str, Any]], second: Sequence[Fac
             "invited_at",
             "confirmation_sent_at",
             "recovery_sent_at",
+            "email_change_sent_at",
+            "reauthentication_sent_at",
             "last_sign_in_at",
             "banned_until",
             "deleted_at",
         )
     }
     listed = {"factors": [factor_json(factor) for factor in second]} if second else {}
-    return always | listed | {name: _timestamp(moment) for name, moment in moments.items() if moment is not None}
+    pending = {"new_email": user.email_change} if user.email_change else {}
+    return (
+        always | pending | listed | {name: _timestamp(moment) for name, moment in moments.items() if moment is not None}
+    )
 
 
 def _identity_json(row: dict[str, Any]) -> dict[str, Any]:
