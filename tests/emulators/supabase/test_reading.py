@@ -311,7 +311,7 @@ def test_nulls_are_stripped_when_asked(http, goods):
         ("goods?others.id=eq.1", {}, 400, "PGRST127"),
         ("goods?others.order=id", {}, 400, "PGRST127"),
         ("goods?order=others(id)", {}, 400, "PGRST127"),
-        ("rpc/do_it", {}, 400, "PGRST127"),
+        ("rpc/do_it", {}, 404, "PGRST202"),
         ("", {}, 400, "PGRST127"),
         ("goods/1/2", {}, 404, "PGRST125"),
         ("goods", {"prefer": "handling=strict,colour=red"}, 400, "PGRST122"),

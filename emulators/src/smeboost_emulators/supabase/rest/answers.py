@@ -103,19 +103,28 @@ def require_one(form: Form, rows: int) -> None:
 
 
 def response_of(asked: Asked, status: int, result: Result, shown: str) -> Response:
-    """The HTTP answer; `shown` is the value of `Content-Range`.
+    """The answer of a read or a write; `shown` is the value of `Content-Range`.
 
     Raises:
         RestFailure: PGRST111, PGRST112: what a function set as status or headers is neither.
+    """
+    silent = asked.method not in READS and asked.preferences.representation != "representation"
+    if silent and not asked.form.plan:
+        return steered_response(asked, 201 if status == 201 else 204, None, result, shown)
+    return steered_response(asked, status, (result.body or "").encode(), result, shown)
+
+
+def steered_response(asked: Asked, status: int, content: bytes | None, result: Result, shown: str) -> Response:
+    """The answer with its headers, and with the status and headers that the database wants.
+
+    Raises:
+        RestFailure: PGRST111, PGRST112.
     """
     headers = {"Content-Range": shown}
     if asked.preferences.applied:
         headers["Preference-Applied"] = asked.preferences.applied
     if {"accept-profile", "content-profile"} & set(asked.request.headers):
         headers["Content-Profile"] = asked.schema
-    if asked.form.plan:
-        return Response(result.body, 200, headers={**headers, "Content-Type": asked.form.media_type})
-    if asked.method not in READS and asked.preferences.representation != "representation":
-        return steered(Response(status_code=201 if status == 201 else 204, headers=headers), result)
-    headers["Content-Type"] = asked.form.media_type
-    return steered(Response(result.body or "", status, headers=headers), result)
+    if content is not None:
+        headers["Content-Type"] = asked.form.media_type
+    return steered(Response(content, 200 if asked.form.plan else status, headers=headers), result)

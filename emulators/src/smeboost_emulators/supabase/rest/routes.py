@@ -18,8 +18,14 @@ def rest_routes(service: RestService) -> list[Route]:
             return Response(headers={"Allow": "OPTIONS,GET,HEAD,POST,PATCH,DELETE"})
         return await service.answer(request)
 
+    async def function(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": "OPTIONS,GET,HEAD,POST"})
+        return await service.call(request)
+
     return [
         Route("/rpc", refuse_unbuilt, methods=METHODS),
+        Route("/rpc/{function}", function, methods=METHODS),
         Route("/{relation}", relation, methods=METHODS),
         Route("/{path:path}", refuse_unbuilt, methods=METHODS),
     ]

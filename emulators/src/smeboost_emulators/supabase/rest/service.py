@@ -7,10 +7,13 @@ Rules of this room (PostgREST, "Transactions" and "Authentication"):
 - What is refused after the statement has run is undone.
 """
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from difflib import get_close_matches
 
 import psycopg
 from psycopg import AsyncRawCursor
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +21,7 @@ from smeboost_emulators.intake import BodyRefused, read_body
 from smeboost_emulators.supabase.callers import ANONYMOUS, Caller, Circumstances, become, caller_of
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.rest.answers import READS, Asked, Statement
+from smeboost_emulators.supabase.rest.calling import call, call_of, raw_media, split_address, wanted_by
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
     UnknownName,
@@ -26,10 +30,14 @@ from smeboost_emulators.supabase.rest.errors import (
     not_built,
     pool_busy,
 )
-from smeboost_emulators.supabase.rest.media import accepted_form
+from smeboost_emulators.supabase.rest.function_cache import FunctionCache
+from smeboost_emulators.supabase.rest.functions import Function
+from smeboost_emulators.supabase.rest.media import Form, accepted_form
+from smeboost_emulators.supabase.rest.overloads import NAMES_MAX, Wanted, ambiguous, matching, not_found
 from smeboost_emulators.supabase.rest.preferences import chosen_page, chosen_schema, preferences
 from smeboost_emulators.supabase.rest.reading import read
 from smeboost_emulators.supabase.rest.requests import parse_query, query_params, refuse_nul
+from smeboost_emulators.supabase.rest.rights import usable_functions, usable_relations
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.statements import Target
 from smeboost_emulators.supabase.rest.steering import raised_answer
@@ -38,24 +46,33 @@ from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 from smeboost_emulators.supabase.tokens import Keyring, TokenRejected
 
 SKEW_SECONDS = 30
+CALLS = frozenset({"GET", "HEAD", "POST"})
 NOBODY = Caller(ANONYMOUS, {})
 
 
 class RestService:
-    """The endpoint of `/{relation}`."""
+    """The endpoints of `/{relation}` and `/rpc/{function}`."""
 
     def __init__(self, settings: SupabaseBackendSettings, pool: Pool, keyring: Keyring, cache: SchemaCache) -> None:
         self._settings = settings
         self._pool = pool
         self._keyring = keyring
         self._cache = cache
+        self._functions = FunctionCache(pool, cache, settings.schemas)
 
     async def answer(self, request: Request) -> Response:
         """Any request for a relation; every refusal in PostgREST's form."""
+        return await self._guarded(request, self._relation)
+
+    async def call(self, request: Request) -> Response:
+        """Any request for a function; every refusal in PostgREST's form."""
+        return await self._guarded(request, self._function)
+
+    async def _guarded(self, request: Request, perform: Callable[[Request, Caller], Awaitable[Response]]) -> Response:
         caller = NOBODY
         try:
             caller = self._caller(request)
-            return await self._run(await self._asked(request), caller)
+            return await perform(request, caller)
         except RestFailure as exc:
             return exc.response()
         except BodyRefused as exc:
@@ -77,40 +94,100 @@ class RestService:
             challenge = f'Bearer error="invalid_token", error_description="{exc}"'
             raise RestFailure(401, code, str(exc), headers={"WWW-Authenticate": challenge}) from None
 
-    async def _asked(self, request: Request) -> Asked:
+    async def _asked(self, request: Request, name: str, params: QueryParams) -> Asked:
         method = request.method
-        params = query_params(request.scope["query_string"])
         refuse_nul(request.url.path)
-        refuse_nul(request.path_params["relation"])
+        refuse_nul(name)
         exposed = self._settings.schemas
         return Asked(
             request=request,
             method=method,
             schema=chosen_schema(request.headers, method, exposed),
-            relation=request.path_params["relation"],
+            relation=name,
             query=parse_query(params),
             page=chosen_page(params, request.headers, method, rows_max=self._settings.db_max_rows),
             preferences=preferences(request.headers, tx_chosen=self._settings.tx_is_chosen),
-            form=accepted_form(request.headers, plan_enabled=self._settings.db_plan_enabled),
+            form=Form(),
             body=await read_body(request, limit_bytes=self._settings.rest_body_max_bytes),
         )
 
-    async def _run(self, asked: Asked, caller: Caller) -> Response:
+    def _form(self, request: Request, raw: frozenset[str] = frozenset()) -> Form:
+        return accepted_form(request.headers, plan_enabled=self._settings.db_plan_enabled, raw=raw)
+
+    async def _relation(self, request: Request, caller: Caller) -> Response:
+        params = query_params(request.scope["query_string"])
+        asked = await self._asked(request, request.path_params["relation"], params)
+        asked = replace(asked, form=self._form(request))
         try:
-            return await self._in_transaction(asked, caller)
+            return await self._read_or_write(asked, caller)
         except UnknownName as exc:
             if not await self._cache.knows_database(exc.schema, exc.relation, exc.column):
-                raise
+                raise await self._hinted(exc, caller) from None
             await self._cache.reload()
-        return await self._in_transaction(asked, caller)
+        return await self._read_or_write(asked, caller)
 
-    async def _in_transaction(self, asked: Asked, caller: Caller) -> Response:
+    async def _read_or_write(self, asked: Asked, caller: Caller) -> Response:
         target = self._target(asked)
         perform = {"POST": insert, "PUT": put, "PATCH": update, "DELETE": delete}.get(asked.method, read)
+        circumstances = self._circumstances(asked, f"/{asked.relation}")
+        return await self._in_transaction(
+            asked,
+            caller,
+            circumstances,
+            lambda statement: perform(statement, asked, target),
+            read_only=asked.method in READS,
+        )
+
+    async def _function(self, request: Request, caller: Caller) -> Response:
+        if request.method not in CALLS:
+            raise RestFailure(405, "PGRST101", f"Cannot use the {request.method} method on RPC")
+        params = query_params(request.scope["query_string"])
+        steering, arguments = split_address(params) if request.method in READS else (params, QueryParams())
+        asked = await self._asked(request, request.path_params["function"], steering)
+        wanted = wanted_by(asked, arguments)
+        function = await self._chosen(wanted, caller)
+        asked = replace(asked, form=self._form(request, raw_media(function)))
+        called = call_of(function, wanted, asked, arguments)
+        return await self._in_transaction(
+            asked,
+            caller,
+            self._circumstances(asked, f"/rpc/{asked.relation}"),
+            lambda statement: call(statement, asked, called, self._cache.schema),
+            read_only=asked.method in READS or not function.volatile,
+        )
+
+    async def _chosen(self, wanted: Wanted, caller: Caller) -> Function:
+        """The function that is meant; only what the caller may call decides between two, and only that is named."""
+        candidates = matching(await self._functions.current(), wanted)
+        if not candidates and await self._functions.is_old(wanted.schema, wanted.name):
+            await self._cache.reload()
+            candidates = matching(await self._functions.current(), wanted)
+        if len(candidates) == 1:
+            return candidates[0]
+        usable = await usable_functions(self._pool, caller.role, wanted.schema)
+        permitted = [function for function in candidates if function.oid in usable] or candidates
+        if len(permitted) == 1:
+            return permitted[0]
+        if candidates and permitted is not candidates:
+            raise ambiguous(permitted)
+        if candidates:
+            # None of them may be called, so that any of them gives the refusal of PostgreSQL.
+            return candidates[0]
+        raise not_found(await self._functions.current(), wanted, usable)
+
+    async def _in_transaction(
+        self,
+        asked: Asked,
+        caller: Caller,
+        circumstances: Circumstances,
+        perform: Callable[[Statement], Awaitable[Response]],
+        *,
+        read_only: bool,
+    ) -> Response:
         async with self._pool.connection() as connection:
             cursor = AsyncRawCursor(connection)
-            await become(cursor, caller, self._circumstances(asked), read_only=asked.method in READS)
-            response = await perform(Statement(connection, cursor, self._settings.db_max_rows), asked, target)
+            await become(cursor, caller, circumstances, read_only=read_only)
+            response = await perform(Statement(connection, cursor, self._settings.db_max_rows))
             if asked.preferences.chosen.get("tx", self._settings.tx_default) == "rollback":
                 raise psycopg.Rollback
         return response
@@ -119,18 +196,22 @@ class RestService:
         schema = self._cache.schema
         relation = schema.relations.get((asked.schema, asked.relation))
         if relation is None:
-            names = [name for owner, name in schema.relations if owner == asked.schema]
-            close = get_close_matches(asked.relation[:100], names, n=1)
-            hint = f"Perhaps you meant the table '{asked.schema}.{close[0]}'" if close else None
             message = f"Could not find the table '{asked.schema}.{asked.relation}' in the schema cache"
-            failure = RestFailure(404, "PGRST205", message, hint=hint)
-            raise UnknownName(failure, schema=asked.schema, relation=asked.relation)
+            raise UnknownName(RestFailure(404, "PGRST205", message), schema=asked.schema, relation=asked.relation)
         return Target(relation, schema)
 
-    def _circumstances(self, asked: Asked) -> Circumstances:
+    async def _hinted(self, failure: UnknownName, caller: Caller) -> RestFailure:
+        """The failure with a name that may have been meant, among those that the caller may use."""
+        if failure.column is None:
+            names = await usable_relations(self._pool, caller.role, failure.schema)
+            close = get_close_matches(failure.relation[:100], names[:NAMES_MAX], n=1)
+            failure.hint = f"Perhaps you meant the table '{failure.schema}.{close[0]}'" if close else None
+        return failure
+
+    def _circumstances(self, asked: Asked, path: str) -> Circumstances:
         return Circumstances(
             method=asked.method,
-            path=f"/{asked.relation}",
+            path=path,
             search_path=(asked.schema, *self._settings.extra_search_path),
             headers=asked.request.headers,
             cookies=asked.request.cookies,
@@ -138,9 +219,7 @@ class RestService:
 
 
 async def refuse_unbuilt(request: Request) -> Response:
-    """The root, /rpc and other paths of PostgREST's that are not built."""
-    path = request.path_params.get("path", "")
-    what = "Calling functions (rpc) is" if path.startswith("rpc") else "The OpenAPI description is"
-    if path and not path.startswith("rpc"):
+    """The root, which is not built, and paths that PostgREST has not."""
+    if request.path_params.get("path", ""):
         return RestFailure(404, "PGRST125", "Invalid path specified in request URL").response()
-    return not_built(what).response()
+    return not_built("The OpenAPI description is").response()
