@@ -1,8 +1,12 @@
 """The admin API of the official client."""
 
 import bcrypt
+import httpx
 import pytest
+from argon2 import PasswordHasher
 from supabase_auth.errors import AuthApiError
+
+from supabase import AsyncClientOptions, acreate_client
 
 PASSWORD = "correct horse"
 
@@ -168,6 +172,8 @@ def test_who_is_deleted_softly_leaves_a_row_that_tells_nothing(admin, http, clie
         "$argon2id$v=19$m=8388608,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b27uA",
         "$argon2id$v=19$m=65536,t=100000,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b27uA",
         "$argon2id$nonsense",
+        "$fbscrypt$v=1,n=30,r=8,p=1,ss=Bw==,sk=anhz$c2FsdA==$aGFzaA==",
+        "$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=a$c2FsdA==$aGFzaA==",
         "plain text",
     ],
 )
@@ -175,3 +181,57 @@ def test_a_hash_that_is_none_or_costs_too_much_is_refused(admin_http, new_email,
     answer = admin_http.post("/auth/v1/admin/users", json={"email": new_email(), "password_hash": hashed})
 
     assert (answer.status_code, answer.json()["error_code"]) == (400, "validation_failed")
+
+
+def test_people_from_firebase_and_with_argon2_sign_in_with_their_passwords(admin, client_for, new_email):
+    # The example of https://github.com/firebase/scrypt
+    signer = "jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA=="
+    right = "lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="
+    hashes = [f"$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk={signer}$42xEC+ixf3L2lw==${right}"]
+    hashes.append(PasswordHasher(time_cost=1, memory_cost=1024).hash("user1password"))
+
+    for hashed in hashes:
+        email = new_email()
+        admin.create_user({"email": email, "password_hash": hashed, "email_confirm": True})
+
+        assert client_for().auth.sign_in_with_password({"email": email, "password": "user1password"}).session
+        with pytest.raises(AuthApiError) as refused:
+            client_for().auth.sign_in_with_password({"email": email, "password": "user2password"})
+        assert refused.value.code == "invalid_credentials"
+
+
+async def test_the_asynchronous_client_administers_people(supabase_backend, new_email):
+    async with httpx.AsyncClient() as http:
+        options = AsyncClientOptions(httpx_client=http, auto_refresh_token=False)
+        client = await acreate_client(supabase_backend.url, supabase_backend.service_role_key, options)
+        admin, email = client.auth.admin, new_email()
+
+        made = await admin.create_user({"email": email, "password": PASSWORD, "app_metadata": {"plan": "gold"}})
+        changed = await admin.update_user_by_id(made.user.id, {"role": "editor", "ban_duration": "1h30m"})
+        listed = await admin.list_users(page=1, per_page=1)
+        await admin.delete_user(made.user.id)
+        with pytest.raises(AuthApiError) as gone:
+            await admin.get_user_by_id(made.user.id)
+
+    assert made.user.app_metadata["plan"] == "gold"
+    assert changed.user.role == "editor"
+    assert [user.id for user in listed] == [made.user.id]
+    assert (gone.value.status, gone.value.code) == (404, "user_not_found")
+
+
+def test_the_sessions_that_rested_longest_give_way(execute, person, client_for):
+    somebody = person()
+    execute(
+        """insert into auth.sessions (id, user_id, created_at, updated_at, aal)
+           select gen_random_uuid(), %s, now() - interval '1 day' - number * interval '1 minute', now(), 'aal1'
+           from generate_series(1, 1000) number""",
+        somebody.id,
+    )
+
+    client_for().auth.sign_in_with_password({"email": somebody.email, "password": somebody.password})
+
+    rows = execute(
+        "select count(*), max(created_at) > now() - interval '1 hour' from auth.sessions where user_id = %s",
+        somebody.id,
+    )
+    assert rows == [(1000, True)]

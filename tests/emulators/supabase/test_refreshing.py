@@ -187,3 +187,17 @@ def test_one_session_each_ends_the_older_one_at_its_next_refresh(start_supabase_
 
     assert refused.json()["error_code"] == "session_expired"
     assert kept.status_code == 200
+
+
+def test_tokens_that_were_revoked_long_ago_are_forgotten(call, session, strict_backend, execute_on):
+    first = session()
+    second = refresh(call, first["refresh_token"]).json()
+    execute_on(
+        strict_backend,
+        "update auth.refresh_tokens set updated_at = updated_at - interval '25 hours' where token = %s",
+        first["refresh_token"],
+    )
+
+    refresh(call, second["refresh_token"])
+
+    assert refresh(call, first["refresh_token"]).json()["error_code"] == "refresh_token_not_found"

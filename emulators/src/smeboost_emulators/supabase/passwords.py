@@ -10,6 +10,8 @@ import bcrypt
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from smeboost_emulators.supabase import firebase_scrypt
+
 ARGON2_PREFIXES = ("$argon2i$", "$argon2id$")
 PASSWORD_MAX_BYTES = 72
 """bcrypt reads no further than this."""
@@ -28,7 +30,7 @@ class TooManyWaiting(Exception):
 
 
 class Passwords:
-    """bcrypt with `cost` for new hashes; argon2 hashes of imported users are checked too."""
+    """bcrypt with `cost` for new hashes; hashes of imported users (argon2, Firebase's scrypt) are checked too."""
 
     def __init__(self, *, cost: int, threads: int, queue_max: int) -> None:
         self._cost = cost
@@ -65,6 +67,8 @@ def is_known_hash(hashed: str) -> bool:
     """Whether this is a hash that `Passwords.matches` can check, at a cost that it is ready to pay."""
     if match := _BCRYPT.fullmatch(hashed):
         return 4 <= int(match[1]) <= BCRYPT_COST_MAX
+    if hashed.startswith(firebase_scrypt.PREFIX):
+        return firebase_scrypt.is_affordable(hashed)
     return hashed.startswith(ARGON2_PREFIXES) and _affordable(hashed)
 
 
@@ -89,6 +93,8 @@ def _matches(password: str, hashed: str) -> bool:
             return PasswordHasher().verify(hashed, secret)
         except (Argon2Error, InvalidHashError):
             return False
+    if hashed.startswith(firebase_scrypt.PREFIX):
+        return firebase_scrypt.matches(secret, hashed)
     if len(secret) > PASSWORD_MAX_BYTES:
         return False
     try:

@@ -145,7 +145,7 @@ class Admin:
             raise invalid("Only a password or a password hash should be provided")
         if asked.password_hash:
             if not is_known_hash(asked.password_hash) or len(asked.password_hash) > 255 or "\0" in asked.password_hash:
-                raise invalid("Unsupported password hash: give a bcrypt or an argon2 hash")
+                raise invalid("Unsupported password hash: give a bcrypt, an argon2 or a Firebase scrypt hash")
             return asked.password_hash
         return await self._service.hash_password(asked.password) if asked.password else None
 

@@ -27,6 +27,10 @@ TOKEN_LENGTH = 12
 TOKEN_FORM = re.compile(r"[a-z0-9]{12}", re.ASCII)
 _ALPHABET = string.ascii_lowercase + string.digits
 USER_AGENT_MAX_LENGTH = 1000
+# GoTrue's; a copied token that is shown later than this is merely unknown.
+REVOKED_REMEMBERED = timedelta(hours=24)
+# Somebody who signs in again and again loses the sessions that rested longest.
+SESSIONS_MAX = 1000
 
 _SELECT = sql.SQL(
     """select id, user_id, coalesce(aal::text, 'aal1') as aal, not_after, coalesce(created_at, now()) as created_at,
@@ -78,6 +82,7 @@ async def start(connection: Connection, user_id: UUID, *, method: str, client: C
         (session.id, user_id, (client.user_agent or "")[:USER_AGENT_MAX_LENGTH], client.ip),
     )
     await note_method(connection, session.id, method)
+    await _end_oldest(connection, user_id)
     return session, await _store_token(connection, session, parent=None)
 
 
@@ -129,9 +134,13 @@ def is_reusable(token: RefreshToken, active: RefreshToken | None, *, reuse_secon
 
 
 async def rotate(connection: Connection, session: Session, token: RefreshToken) -> str:
-    """Revoke `token` and give its child."""
+    """Revoke `token` and give its child; tokens that were revoked more than a day ago are forgotten."""
     await connection.execute(
         "update auth.refresh_tokens set revoked = true, updated_at = now() where token = %s", (token.token,)
+    )
+    await connection.execute(
+        "delete from auth.refresh_tokens where session_id = %s and revoked and updated_at < now() - %s::interval",
+        (session.id, REVOKED_REMEMBERED),
     )
     return await _store_token(connection, session, parent=token.token)
 
@@ -201,6 +210,15 @@ async def end(connection: Connection, user_id: UUID, *, scope: LogoutScope, curr
     }
     condition, values = conditions[scope]
     await connection.execute(sql.SQL("delete from auth.sessions where {}").format(sql.SQL(condition)), values)
+
+
+async def _end_oldest(connection: Connection, user_id: UUID) -> None:
+    await connection.execute(
+        """delete from auth.sessions where id in (
+             select id from auth.sessions where user_id = %s
+             order by coalesce(refreshed_at at time zone 'utc', created_at) desc nulls last, id offset %s)""",
+        (user_id, SESSIONS_MAX),
+    )
 
 
 async def _store_token(connection: Connection, session: Session, *, parent: str | None) -> str:
