@@ -200,3 +200,40 @@ def notes(new_table, execute) -> str:
     execute(f"alter table public.{name} enable row level security")
     execute(f"create policy own on public.{name} using (owner = auth.uid()) with check (owner = auth.uid())")
     return name
+
+
+@pytest.fixture
+def new_bucket(supabase_backend, client_for) -> Callable[..., str]:
+    """A factory of buckets: gives the name."""
+
+    def make(**options: object) -> str:
+        name = f"bucket-{uuid4().hex[:10]}"
+        client_for(supabase_backend.service_role_key).storage.create_bucket(name, options=options)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def allow(execute) -> Iterator[Callable[..., None]]:
+    """Make policies on `storage.objects` for a bucket, dropped after the test."""
+    made: list[str] = []
+
+    def make(bucket: str, action: str, condition: str = "true", *, role: str = "authenticated") -> None:
+        name = f"policy_{uuid4().hex[:10]}"
+        clauses = {"insert": f"with check ({condition} and bucket_id = '{bucket}')"}
+        both = f"using ({condition} and bucket_id = '{bucket}')"
+        execute(f"create policy {name} on storage.objects for {action} to {role} {clauses.get(action, both)}")
+        made.append(name)
+
+    yield make
+    for name in made:
+        execute(f"drop policy {name} on storage.objects")
+
+
+@pytest.fixture
+def own_folders(new_bucket, allow) -> str:
+    """A bucket in which everybody has the folder that is named as their id."""
+    bucket = new_bucket()
+    allow(bucket, "all", "(storage.foldername(name))[1] = auth.uid()::text")
+    return bucket

@@ -27,7 +27,16 @@ def test_the_roles_are_supabases(prepared):
         roles = connection.execute(
             "select rolname, rolcanlogin, rolbypassrls, rolinherit, rolsuper from pg_roles where rolname = any(%s)"
             " order by rolname",
-            (["anon", "authenticated", "authenticator", "service_role", "supabase_auth_admin"],),
+            (
+                [
+                    "anon",
+                    "authenticated",
+                    "authenticator",
+                    "service_role",
+                    "supabase_auth_admin",
+                    "supabase_storage_admin",
+                ],
+            ),
         ).fetchall()
 
     assert roles == [
@@ -36,6 +45,7 @@ def test_the_roles_are_supabases(prepared):
         ("authenticator", True, False, False, False),
         ("service_role", False, True, False, False),
         ("supabase_auth_admin", True, False, False, False),
+        ("supabase_storage_admin", True, False, False, False),
     ]
 
 

@@ -166,7 +166,7 @@ def test_a_browser_may_call_from_any_origin(http):
     assert "Content-Range" in refused.headers["access-control-expose-headers"]
 
 
-@pytest.mark.parametrize("prefix", ["storage", "functions", "graphql"])
+@pytest.mark.parametrize("prefix", ["functions", "graphql"])
 def test_services_that_are_not_here_say_so(http, prefix):
     answer = http.get(f"/{prefix}/v1/anything")
 

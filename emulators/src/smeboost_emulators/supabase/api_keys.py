@@ -29,6 +29,13 @@ OPEN_PATHS = frozenset(
 )
 # Ours, not the vendor's; it has a guard of its own.
 INBOX_PATHS = "/_emulator/inbox"
+# Storage authorises these itself: a public bucket needs no key, a signed link is one. A key that comes is exchanged.
+OPEN_PREFIXES = (
+    "/storage/v1/object/public/",
+    "/storage/v1/object/info/public/",
+    "/storage/v1/object/sign/",
+    "/storage/v1/object/upload/sign/",
+)
 OPAQUE_BEARER = re.compile(r"bearer\s+sb_", re.IGNORECASE)
 
 
@@ -66,6 +73,9 @@ class RequireApiKey:
         headers = MutableHeaders(scope=scope)
         key, scope["query_string"] = _take_key(headers, scope["query_string"])
         bearer = self._keys.bearer(key) if key else None
+        if bearer is None and scope["path"].startswith(OPEN_PREFIXES):
+            await self._app(scope, receive, send)
+            return
         if bearer is None:
             await _refusal(key)(scope, receive, send)
             return

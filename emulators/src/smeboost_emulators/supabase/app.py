@@ -36,9 +36,10 @@ from smeboost_emulators.supabase.rest.routes import method_not_allowed, rest_rou
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.service import RestService
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
+from smeboost_emulators.supabase.storage.service import open_storage
 
 RETRY_SECONDS = 0.2
-NOT_BUILT = frozenset({"storage", "functions", "graphql", "pg", "mcp", "analytics"})
+NOT_BUILT = frozenset({"functions", "graphql", "pg", "mcp", "analytics"})
 ANY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 EXPOSED_HEADERS = (
     "Content-Encoding",
@@ -94,10 +95,12 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str, own
             raise StoreUnavailable("the database does not let the role authenticator in; see its log") from None
         auth = AuthService(settings, auth_pool, keyring, passwords, own_url)
         realtime = await stack.enter_async_context(open_realtime(settings, keyring))
+        storage = await stack.enter_async_context(open_storage(settings, database_url, keyring))
         parts = {
             "/auth/v1": auth_routes(auth),
             "/realtime/v1": realtime_routes(realtime),
             "/rest/v1": rest_routes(RestService(settings, rest_pool, keyring, cache)),
+            "/storage/v1": storage,
         }
         yield Backend(_create_app(parts, auth_pool, keys), keys)
 

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser = argparse.ArgumentParser(
         prog=COMMAND,
-        description="A local Supabase backend: /auth/v1, /rest/v1 and /realtime/v1 on PostgreSQL.",
+        description="A local Supabase backend: /auth/v1, /rest/v1, /realtime/v1 and /storage/v1 on PostgreSQL.",
         epilog=f"environment variables (an option wins over its variable):\n{variables}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -7,11 +7,12 @@ from pydantic import Field, SecretStr, field_validator
 from smeboost_emulators.supabase.auth.settings import AuthSettings
 from smeboost_emulators.supabase.realtime.settings import RealtimeSettings
 from smeboost_emulators.supabase.rest.settings import RestSettings
+from smeboost_emulators.supabase.storage.settings import StorageSettings
 
 JWT_SECRET_MIN_LENGTH = 32
 
 
-class SupabaseBackendSettings(AuthSettings, RestSettings, RealtimeSettings):
+class SupabaseBackendSettings(AuthSettings, RestSettings, RealtimeSettings, StorageSettings):
     """A local Supabase backend: the database, the keys, and the settings of its parts."""
 
     db_url: SecretStr | None = Field(

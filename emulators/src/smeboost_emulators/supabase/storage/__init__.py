@@ -1,0 +1,1 @@
+"""Supabase Storage: buckets and objects in PostgreSQL, their bytes in files."""
