@@ -94,7 +94,7 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str, own
         except (DatabaseDown, PoolBusy):
             raise StoreUnavailable("the database does not let the role authenticator in; see its log") from None
         auth = AuthService(settings, auth_pool, keyring, passwords, own_url)
-        realtime = await stack.enter_async_context(open_realtime(settings, keyring))
+        realtime = await stack.enter_async_context(open_realtime(settings, database_url, keyring))
         storage = await stack.enter_async_context(open_storage(settings, database_url, keyring))
         parts = {
             "/auth/v1": auth_routes(auth),

@@ -14,7 +14,7 @@ from importlib.resources import files
 from psycopg import AsyncConnection, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-SERVICE_LOGINS = ("authenticator", "supabase_auth_admin", "supabase_storage_admin")
+SERVICE_LOGINS = ("authenticator", "supabase_auth_admin", "supabase_realtime_admin", "supabase_storage_admin")
 CONNECT_TIMEOUT_SECONDS = 10
 # Roles belong to the whole server, so two databases of one server may be prepared at the same time.
 _ONE_AT_A_TIME = "lock table pg_catalog.pg_authid in share row exclusive mode"

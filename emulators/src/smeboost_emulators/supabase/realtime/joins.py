@@ -44,11 +44,6 @@ def read_join(payload: Mapping[str, Any]) -> JoinRequest:
     )
 
 
-def private_request() -> JoinRequest:
-    """The request of somebody who says something on a private topic without joining it."""
-    return read_join({"config": {"private": True}})
-
-
 def binding_id(binding: Mapping[str, Any]) -> int:
     """The number that a binding goes by: the same for everybody who asks for the same, and never 0."""
     written = json.dumps(binding, sort_keys=True, default=str).encode(errors="replace")

@@ -1,27 +1,34 @@
 """Realtime as a whole: who is connected, and what is told to whom."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
+from smeboost_emulators.supabase.pools import Pool
+from smeboost_emulators.supabase.realtime.authorization import Authorizer
 from smeboost_emulators.supabase.realtime.channels import Access, Channel
 from smeboost_emulators.supabase.realtime.connections import Connection, JoinRefused
 from smeboost_emulators.supabase.realtime.frames import Version
 from smeboost_emulators.supabase.realtime.hub import Hub
-from smeboost_emulators.supabase.realtime.joins import JoinRequest, private_request
+from smeboost_emulators.supabase.realtime.joins import JoinRequest
+from smeboost_emulators.supabase.realtime.messages import MessageFeed
 from smeboost_emulators.supabase.realtime.tokens import Holder, TokenRefused, holder_of
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 from smeboost_emulators.supabase.tokens import Keyring
+
+LOGIN = "supabase_realtime_admin"
 
 
 class RealtimeService:
     """The clients of one backend."""
 
-    def __init__(self, settings: SupabaseBackendSettings, keyring: Keyring) -> None:
+    def __init__(self, settings: SupabaseBackendSettings, keyring: Keyring, hub: Hub, authorizer: Authorizer) -> None:
         self._settings = settings
-        self.hub = Hub()
+        self._authorizer = authorizer
+        self.hub = hub
         self._keyring = keyring
         self._clients = 0
 
@@ -68,16 +75,14 @@ class RealtimeService:
         Raises:
             JoinRefused: not even listen.
         """
-        if request.private:
-            raise JoinRefused(f"Private channels are not supported by this backend: {name} for {holder.caller.role}")
         if request.replay is not None:
-            raise JoinRefused("UnableToReplayMessages: Replay is not allowed for public channels")
-        return Access()
+            raise JoinRefused("UnableToReplayMessages: replay is not supported by this backend")
+        return await self._authorizer.join(name, holder) if request.private else Access()
 
     async def may_say(self, name: str, holder: Holder) -> bool:
         """Whether the holder of a token may say something on a private topic."""
         try:
-            access = await self.access(name, private_request(), holder)
+            access = await self._authorizer.access(name, holder)
         except JoinRefused:
             return False
         return access.say_broadcast
@@ -92,6 +97,18 @@ class RealtimeService:
 
 
 @asynccontextmanager
-async def open_realtime(settings: SupabaseBackendSettings, keyring: Keyring) -> AsyncGenerator[RealtimeService]:
-    """Everything that Realtime needs open."""
-    yield RealtimeService(settings, keyring)
+async def open_realtime(
+    settings: SupabaseBackendSettings, database_url: str, keyring: Keyring
+) -> AsyncGenerator[RealtimeService]:
+    """Everything that Realtime needs open; all is closed on the way out."""
+    hub = Hub()
+    pool = Pool(settings, database_url, LOGIN)
+    messages = MessageFeed(pool.url, hub, keep_hours=settings.realtime_messages_keep_hours)
+    await pool.open()
+    listening = asyncio.create_task(messages.run(), name="realtime-messages")
+    try:
+        yield RealtimeService(settings, keyring, hub, Authorizer(pool, settings.extra_search_path))
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+        await pool.close()
