@@ -143,7 +143,7 @@ def test_a_transaction_is_rolled_back_only_where_requests_may_choose(
             f"{backend.url}/rest/v1/things", json={"id": 1}, headers={**rolled, "apikey": backend.anon_key}
         )
         assert (undone.status_code, undone.json()) == (201, [{"id": 1}])
-        assert undone.headers["preference-applied"] == "tx=rollback, return=representation"
+        assert undone.headers["preference-applied"] == "return=representation, tx=rollback"
         assert execute_on(backend, "select * from public.things") == []
 
         table = client_for(backend=backend).table("things")

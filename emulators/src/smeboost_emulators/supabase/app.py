@@ -32,6 +32,7 @@ from smeboost_emulators.supabase.passwords import Passwords
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.realtime.routes import realtime_routes
 from smeboost_emulators.supabase.realtime.service import open_realtime
+from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.routes import method_not_allowed, rest_routes
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.service import RestService
@@ -87,7 +88,8 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str, own
         stack.callback(passwords.close)
         auth_pool = await _opened(stack, Pool(settings, database_url, "supabase_auth_admin"))
         rest_pool = await _opened(stack, Pool(settings, database_url, "authenticator"))
-        cache = SchemaCache(rest_pool, settings.schemas)
+        configuration = RestConfiguration(settings, rest_pool)
+        cache = SchemaCache(rest_pool, configuration)
         stack.push_async_callback(cache.stop)
         try:
             await cache.start()
@@ -99,7 +101,7 @@ async def open_backend(settings: SupabaseBackendSettings, database_url: str, own
         parts = {
             "/auth/v1": auth_routes(auth),
             "/realtime/v1": realtime_routes(realtime),
-            "/rest/v1": rest_routes(RestService(settings, rest_pool, keyring, cache)),
+            "/rest/v1": rest_routes(RestService(configuration, rest_pool, keyring, cache)),
             "/storage/v1": storage,
         }
         yield Backend(_create_app(parts, auth_pool, keys), keys)

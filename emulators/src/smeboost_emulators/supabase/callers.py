@@ -10,17 +10,13 @@ Rules of this room (PostgREST, "Authentication" and "Transactions"):
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString, cast
 
-from psycopg import AsyncRawCursor
+from psycopg import AsyncRawCursor, sql
 
 from smeboost_emulators.supabase.tokens import Claims, Keyring
 
 ANONYMOUS = "anon"
-_BECOME = """select set_config('transaction_read_only', $1, true), set_config('search_path', $2, true),
-  set_config('request.jwt.claims', $3, true), set_config('request.method', $4, true),
-  set_config('request.path', $5, true), set_config('request.headers', $6, true),
-  set_config('request.cookies', $7, true), set_config('role', $8, true)"""
 
 
 @dataclass(frozen=True)
@@ -38,13 +34,17 @@ class Caller:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a transaction may know of the request it serves; `search_path` lists schemas, the first one first."""
+    """What a transaction may know of the request it serves; `search_path` lists schemas, the first one first.
+
+    `settings` are those of PostgreSQL and of the project that hold for this transaction besides.
+    """
 
     method: str
     path: str
     search_path: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     cookies: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 def caller_of(authorization: str | None, keyring: Keyring, *, leeway_seconds: int) -> Caller:
@@ -69,14 +69,17 @@ async def become(
         psycopg.Error: 22023 when there is no such role, 42501 when the log-in may not take it.
     """
     path = ", ".join('"' + name.replace('"', '""') + '"' for name in dict.fromkeys(circumstances.search_path))
-    values = (
-        "on" if read_only else "off",
-        path,
-        caller.claims_text,
-        circumstances.method,
-        circumstances.path,
-        json.dumps(dict(circumstances.headers)),
-        json.dumps(dict(circumstances.cookies)),
-        caller.role,
-    )
-    await cursor.execute(_BECOME, values)
+    chosen = {
+        "transaction_read_only": "on" if read_only else "off",
+        **circumstances.settings,
+        "search_path": path,
+        "request.jwt.claims": caller.claims_text,
+        "request.method": circumstances.method,
+        "request.path": circumstances.path,
+        "request.headers": json.dumps(dict(circumstances.headers)),
+        "request.cookies": json.dumps(dict(circumstances.cookies)),
+        "role": caller.role,
+    }
+    calls = ", ".join(f"set_config(${2 * place + 1}, ${2 * place + 2}, true)" for place in range(len(chosen)))
+    values = [text for setting in chosen.items() for text in setting]
+    await cursor.execute(sql.SQL("select {}").format(sql.SQL(cast(LiteralString, calls))), values)

@@ -111,7 +111,7 @@ def pool_busy() -> RestFailure:
     return RestFailure(504, "PGRST003", "Timed out acquiring connection from connection pool.")
 
 
-def from_database(exc: psycopg.Error, *, role: str) -> RestFailure:
+def from_database(exc: psycopg.Error, *, anonymous: bool) -> RestFailure:
     """A refusal of PostgreSQL, in PostgREST's words."""
     if exc.sqlstate is None:
         if lost(exc):
@@ -119,7 +119,7 @@ def from_database(exc: psycopg.Error, *, role: str) -> RestFailure:
         return RestFailure(400, "22000", "A value in the request cannot be sent to the database")
     diagnosis = exc.diag
     message = diagnosis.message_primary or "Database error"
-    status = _status(exc.sqlstate, message, role)
+    status = _status(exc.sqlstate, message, anonymous=anonymous)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if status == 503:
         headers["Retry-After"] = "1"
@@ -128,9 +128,9 @@ def from_database(exc: psycopg.Error, *, role: str) -> RestFailure:
     )
 
 
-def _status(sqlstate: str, message: str, role: str) -> int:
+def _status(sqlstate: str, message: str, *, anonymous: bool) -> int:
     if sqlstate == "42501":
-        return 401 if role == "anon" else 403
+        return 401 if anonymous else 403
     if sqlstate == "22023":
         return 401 if message.startswith("role ") and message.endswith("does not exist") else 400
     if sqlstate.startswith("PT"):

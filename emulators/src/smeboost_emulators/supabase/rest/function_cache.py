@@ -3,6 +3,7 @@
 import asyncio
 
 from smeboost_emulators.supabase.pools import Pool
+from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.functions import Functions, read_functions
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 
@@ -10,10 +11,10 @@ from smeboost_emulators.supabase.rest.schema import SchemaCache
 class FunctionCache:
     """Functions by schema and name; read when first needed after the schema cache was."""
 
-    def __init__(self, pool: Pool, cache: SchemaCache, exposed: tuple[str, ...]) -> None:
+    def __init__(self, pool: Pool, cache: SchemaCache, configuration: RestConfiguration) -> None:
         self._pool = pool
         self._cache = cache
-        self._exposed = exposed
+        self._configuration = configuration
         self._lock = asyncio.Lock()
         self._read_at = -1
         self._functions: Functions = {}
@@ -41,5 +42,7 @@ class FunctionCache:
     async def _read(self) -> None:
         read_at = self._cache.reloads
         async with self._pool.connection() as connection:
-            self._functions = await read_functions(connection, self._exposed, self._cache.schema.relations)
+            self._functions = await read_functions(
+                connection, self._configuration.current.schemas, self._cache.schema.relations
+            )
         self._read_at = read_at

@@ -10,13 +10,25 @@ from smeboost_emulators.intake import whole_number
 from smeboost_emulators.supabase.rest.errors import RestFailure
 
 ROWS_MAX = 2**63 - 1
+VALUE_MAX = 64
 _KNOWN = {
-    "return": {"minimal", "representation", "headers-only"},
-    "count": {"exact", "planned", "estimated"},
-    "resolution": {"merge-duplicates", "ignore-duplicates"},
-    "missing": {"default", "null"},
-    "handling": {"strict", "lenient"},
-    "tx": {"commit", "rollback"},
+    "return": frozenset({"minimal", "representation", "headers-only"}),
+    "count": frozenset({"exact", "planned", "estimated"}),
+    "resolution": frozenset({"merge-duplicates", "ignore-duplicates"}),
+    "missing": frozenset({"default", "null"}),
+    "handling": frozenset({"strict", "lenient"}),
+    "tx": frozenset({"commit", "rollback"}),
+}
+_ALWAYS = ("count", "tx", "handling", "timezone")
+# What each kind of request can follow, in the order in which PostgREST says so.
+_ECHOED = {
+    "GET": _ALWAYS,
+    "HEAD": _ALWAYS,
+    "POST": ("resolution", "missing", "return", *_ALWAYS),
+    "PUT": ("return", *_ALWAYS),
+    "PATCH": ("missing", "return", *_ALWAYS, "max-affected"),
+    "DELETE": ("return", *_ALWAYS, "max-affected"),
+    "rpc": (*_ALWAYS, "max-affected"),
 }
 _RANGE = re.compile(r"(?:items=)?(\d{1,18})-(\d{1,18})?", re.ASCII)
 
@@ -27,6 +39,7 @@ class Preferences:
 
     chosen: dict[str, str] = field(default_factory=dict[str, str])
     max_affected: int | None = None
+    echoed: tuple[str, ...] = ()
 
     @property
     def representation(self) -> Literal["minimal", "representation", "headers-only"]:
@@ -42,7 +55,7 @@ class Preferences:
     @property
     def applied(self) -> str:
         """The value of `Preference-Applied`."""
-        return ", ".join(f"{name}={value}" for name, value in self.chosen.items())
+        return ", ".join(f"{name}={self.chosen[name]}" for name in self.echoed if name in self.chosen)
 
 
 @dataclass(frozen=True)
@@ -53,8 +66,10 @@ class Page:
     limit: int | None = None
 
 
-def preferences(headers: Headers, *, tx_chosen: bool) -> Preferences:
-    """The preferences of all `Prefer` headers; `tx_chosen` says whether the end of the transaction is one.
+def preferences(headers: Headers, action: str, *, tx_chosen: bool, zones: frozenset[str] = frozenset()) -> Preferences:
+    """The preferences of all `Prefer` headers, for a method or for `rpc`.
+
+    `tx_chosen` says whether the end of the transaction is one; `zones` are the time zones there are.
 
     Raises:
         RestFailure: PGRST122, when handling=strict came with something we do not know.
@@ -63,8 +78,8 @@ def preferences(headers: Headers, *, tx_chosen: bool) -> Preferences:
     unknown: list[str] = []
     for part in ",".join(headers.getlist("prefer")).split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
-        if value in _KNOWN.get(name, set()) or (name == "max-affected" and value.isascii() and value.isdecimal()):
-            chosen.setdefault(name, value[:20])
+        if value in (zones if name == "timezone" else _KNOWN.get(name, frozenset())) or _is_limit(name, value):
+            chosen.setdefault(name, value[:VALUE_MAX])
         elif part.strip():
             unknown.append(part.strip())
     strict = chosen.get("handling") == "strict"
@@ -76,7 +91,11 @@ def preferences(headers: Headers, *, tx_chosen: bool) -> Preferences:
     limit = chosen.get("max-affected")
     if limit is not None and not strict:
         chosen.pop("max-affected")
-    return Preferences(chosen, int(limit) if limit and strict else None)
+    return Preferences(chosen, int(limit) if limit and strict else None, _ECHOED[action])
+
+
+def _is_limit(name: str, value: str) -> bool:
+    return name == "max-affected" and value.isascii() and value.isdecimal()
 
 
 def chosen_schema(headers: Headers, method: str, exposed: tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection, sql
 from smeboost_shared.logs import get_logger
 
 from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
+from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 
 RECONNECT_SECONDS = 1.0
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
@@ -142,16 +143,17 @@ def _column(entry: Mapping[str, object]) -> Column:
 class SchemaCache:
     """The present `Schema`, kept in step with the database while it is running."""
 
-    def __init__(self, pool: Pool, exposed: tuple[str, ...]) -> None:
+    def __init__(self, pool: Pool, configuration: RestConfiguration) -> None:
         self._pool = pool
-        self._exposed = exposed
+        self._configuration = configuration
         self._lock = asyncio.Lock()
         self._listener: asyncio.Task[None] | None = None
         self.schema = Schema()
         self.reloads = 0
 
     async def start(self) -> None:
-        """Read the schema and listen for changes."""
+        """Read the settings and the schema, and listen for changes."""
+        await self._configuration.reload()
         await self.reload()
         self._listener = asyncio.create_task(self._listen(), name="schema-listener")
 
@@ -174,7 +176,7 @@ class SchemaCache:
             if self.reloads > seen + 1:
                 return
             async with self._pool.connection() as connection:
-                self.schema = await read_schema(connection, self._exposed)
+                self.schema = await read_schema(connection, self._configuration.current.schemas)
             self.reloads += 1
 
     async def knows_database(self, schema: str, relation: str, column: str | None) -> bool:
@@ -197,6 +199,9 @@ class SchemaCache:
         async with connection:
             await connection.execute("listen pgrst")
             # Something may have changed while nobody listened.
+            await self._configuration.reload()
             await self.reload()
-            async for _ in connection.notifies():
+            async for notice in connection.notifies():
+                if notice.payload != "reload schema":
+                    await self._configuration.reload()
                 await self.reload()

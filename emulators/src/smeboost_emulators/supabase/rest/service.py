@@ -12,16 +12,17 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 import psycopg
-from psycopg import AsyncRawCursor
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from smeboost_emulators.intake import BodyRefused, read_body
-from smeboost_emulators.supabase.callers import ANONYMOUS, Caller, Circumstances, become, caller_of
+from smeboost_emulators.supabase.callers import ANONYMOUS, Caller
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
-from smeboost_emulators.supabase.rest.answers import READS, Asked, Statement
+from smeboost_emulators.supabase.rest.admission import admitted
+from smeboost_emulators.supabase.rest.answers import READS, Asked
 from smeboost_emulators.supabase.rest.calling import call, call_of, raw_media, split_address, wanted_by
+from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
     UnknownName,
@@ -34,18 +35,18 @@ from smeboost_emulators.supabase.rest.function_cache import FunctionCache
 from smeboost_emulators.supabase.rest.functions import Function
 from smeboost_emulators.supabase.rest.media import Form, accepted_form
 from smeboost_emulators.supabase.rest.overloads import NAMES_MAX, Wanted, ambiguous, matching, not_found
-from smeboost_emulators.supabase.rest.preferences import chosen_page, chosen_schema, preferences
+from smeboost_emulators.supabase.rest.preferences import Preferences, chosen_page, chosen_schema, preferences
 from smeboost_emulators.supabase.rest.reading import read
 from smeboost_emulators.supabase.rest.requests import parse_query, query_params, refuse_nul
 from smeboost_emulators.supabase.rest.rights import usable_functions, usable_relations
 from smeboost_emulators.supabase.rest.schema import SchemaCache
+from smeboost_emulators.supabase.rest.settings import RestSettings
 from smeboost_emulators.supabase.rest.statements import Target
 from smeboost_emulators.supabase.rest.steering import raised_answer
+from smeboost_emulators.supabase.rest.transactions import Transactions
 from smeboost_emulators.supabase.rest.writing import delete, insert, put, update
-from smeboost_emulators.supabase.settings import SupabaseBackendSettings
-from smeboost_emulators.supabase.tokens import Keyring, TokenRejected
+from smeboost_emulators.supabase.tokens import Keyring
 
-SKEW_SECONDS = 30
 CALLS = frozenset({"GET", "HEAD", "POST"})
 NOBODY = Caller(ANONYMOUS, {})
 
@@ -53,12 +54,13 @@ NOBODY = Caller(ANONYMOUS, {})
 class RestService:
     """The endpoints of `/{relation}` and `/rpc/{function}`."""
 
-    def __init__(self, settings: SupabaseBackendSettings, pool: Pool, keyring: Keyring, cache: SchemaCache) -> None:
-        self._settings = settings
+    def __init__(self, configuration: RestConfiguration, pool: Pool, keyring: Keyring, cache: SchemaCache) -> None:
+        self._configuration = configuration
         self._pool = pool
         self._keyring = keyring
         self._cache = cache
-        self._functions = FunctionCache(pool, cache, settings.schemas)
+        self._functions = FunctionCache(pool, cache, configuration)
+        self._transactions = Transactions(pool, configuration)
 
     async def answer(self, request: Request) -> Response:
         """Any request for a relation; every refusal in PostgREST's form."""
@@ -71,7 +73,7 @@ class RestService:
     async def _guarded(self, request: Request, perform: Callable[[Request, Caller], Awaitable[Response]]) -> Response:
         caller = NOBODY
         try:
-            caller = self._caller(request)
+            caller = admitted(request, self._keyring, self._settings)
             return await perform(request, caller)
         except RestFailure as exc:
             return exc.response()
@@ -84,17 +86,13 @@ class RestService:
         except psycopg.Error as exc:
             if exc.sqlstate == "PGRST":
                 return raised_answer(exc.diag.message_primary or "", exc.diag.message_detail).response()
-            return from_database(exc, role=caller.role).response()
+            return from_database(exc, anonymous=caller.role == self._settings.db_anon_role).response()
 
-    def _caller(self, request: Request) -> Caller:
-        try:
-            return caller_of(request.headers.get("authorization"), self._keyring, leeway_seconds=SKEW_SECONDS)
-        except TokenRejected as exc:
-            code = "PGRST303" if exc.reason == "claims" else "PGRST301"
-            challenge = f'Bearer error="invalid_token", error_description="{exc}"'
-            raise RestFailure(401, code, str(exc), headers={"WWW-Authenticate": challenge}) from None
+    @property
+    def _settings(self) -> RestSettings:
+        return self._configuration.current
 
-    async def _asked(self, request: Request, name: str, params: QueryParams) -> Asked:
+    async def _asked(self, request: Request, name: str, params: QueryParams, action: str) -> Asked:
         method = request.method
         refuse_nul(request.url.path)
         refuse_nul(name)
@@ -106,17 +104,22 @@ class RestService:
             relation=name,
             query=parse_query(params),
             page=chosen_page(params, request.headers, method, rows_max=self._settings.db_max_rows),
-            preferences=preferences(request.headers, tx_chosen=self._settings.tx_is_chosen),
+            preferences=await self._preferences(request, action),
             form=Form(),
             body=await read_body(request, limit_bytes=self._settings.rest_body_max_bytes),
         )
+
+    async def _preferences(self, request: Request, action: str) -> Preferences:
+        named = any("timezone" in value for value in request.headers.getlist("prefer"))
+        zones = await self._configuration.zones() if named else frozenset[str]()
+        return preferences(request.headers, action, tx_chosen=self._settings.tx_is_chosen, zones=zones)
 
     def _form(self, request: Request, raw: frozenset[str] = frozenset()) -> Form:
         return accepted_form(request.headers, plan_enabled=self._settings.db_plan_enabled, raw=raw)
 
     async def _relation(self, request: Request, caller: Caller) -> Response:
         params = query_params(request.scope["query_string"])
-        asked = await self._asked(request, request.path_params["relation"], params)
+        asked = await self._asked(request, request.path_params["relation"], params, request.method)
         asked = replace(asked, form=self._form(request))
         try:
             return await self._read_or_write(asked, caller)
@@ -129,12 +132,11 @@ class RestService:
     async def _read_or_write(self, asked: Asked, caller: Caller) -> Response:
         target = self._target(asked)
         perform = {"POST": insert, "PUT": put, "PATCH": update, "DELETE": delete}.get(asked.method, read)
-        circumstances = self._circumstances(asked, f"/{asked.relation}")
-        return await self._in_transaction(
+        return await self._transactions.run(
             asked,
             caller,
-            circumstances,
             lambda statement: perform(statement, asked, target),
+            path=f"/{asked.relation}",
             read_only=asked.method in READS,
         )
 
@@ -143,17 +145,18 @@ class RestService:
             raise RestFailure(405, "PGRST101", f"Cannot use the {request.method} method on RPC")
         params = query_params(request.scope["query_string"])
         steering, arguments = split_address(params) if request.method in READS else (params, QueryParams())
-        asked = await self._asked(request, request.path_params["function"], steering)
+        asked = await self._asked(request, request.path_params["function"], steering, "rpc")
         wanted = wanted_by(asked, arguments)
         function = await self._chosen(wanted, caller)
         asked = replace(asked, form=self._form(request, raw_media(function)))
         called = call_of(function, wanted, asked, arguments)
-        return await self._in_transaction(
+        return await self._transactions.run(
             asked,
             caller,
-            self._circumstances(asked, f"/rpc/{asked.relation}"),
             lambda statement: call(statement, asked, called, self._cache.schema),
+            path=f"/rpc/{asked.relation}",
             read_only=asked.method in READS or not function.volatile,
+            statement_timeout=function.timeout,
         )
 
     async def _chosen(self, wanted: Wanted, caller: Caller) -> Function:
@@ -175,23 +178,6 @@ class RestService:
             return candidates[0]
         raise not_found(await self._functions.current(), wanted, usable)
 
-    async def _in_transaction(
-        self,
-        asked: Asked,
-        caller: Caller,
-        circumstances: Circumstances,
-        perform: Callable[[Statement], Awaitable[Response]],
-        *,
-        read_only: bool,
-    ) -> Response:
-        async with self._pool.connection() as connection:
-            cursor = AsyncRawCursor(connection)
-            await become(cursor, caller, circumstances, read_only=read_only)
-            response = await perform(Statement(connection, cursor, self._settings.db_max_rows))
-            if asked.preferences.chosen.get("tx", self._settings.tx_default) == "rollback":
-                raise psycopg.Rollback
-        return response
-
     def _target(self, asked: Asked) -> Target:
         schema = self._cache.schema
         relation = schema.relations.get((asked.schema, asked.relation))
@@ -207,15 +193,6 @@ class RestService:
             close = get_close_matches(failure.relation[:100], names[:NAMES_MAX], n=1)
             failure.hint = f"Perhaps you meant the table '{failure.schema}.{close[0]}'" if close else None
         return failure
-
-    def _circumstances(self, asked: Asked, path: str) -> Circumstances:
-        return Circumstances(
-            method=asked.method,
-            path=path,
-            search_path=(asked.schema, *self._settings.extra_search_path),
-            headers=asked.request.headers,
-            cookies=asked.request.cookies,
-        )
 
 
 async def refuse_unbuilt(request: Request) -> Response:

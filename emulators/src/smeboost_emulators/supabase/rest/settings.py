@@ -1,9 +1,24 @@
 """Settings of REST, under PostgREST's names where they mean the same here."""
 
+import os
+import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from smeboost_shared.settings import Settings
+
+from smeboost_emulators.supabase.rest.role_claims import RolePath, parse_role_path
+
+_APP_SETTINGS = "PGRST_APP_SETTINGS_"
+
+
+def _app_settings() -> dict[str, SecretStr]:
+    """The variables whose names only the project's own functions know."""
+    return {
+        name.removeprefix(_APP_SETTINGS).lower(): SecretStr(value)
+        for name, value in os.environ.items()
+        if name.startswith(_APP_SETTINGS) and len(name) > len(_APP_SETTINGS)
+    }
 
 
 class RestSettings(Settings):
@@ -20,6 +35,33 @@ class RestSettings(Settings):
     db_plan_enabled: bool = Field(
         False, validation_alias="PGRST_DB_PLAN_ENABLED", description="whether clients may see execution plans"
     )
+    db_config: bool = Field(
+        True, validation_alias="PGRST_DB_CONFIG", description="whether `alter role authenticator set pgrst...` counts"
+    )
+    db_anon_role: str = Field(
+        "anon", validation_alias="PGRST_DB_ANON_ROLE", description="role of a token that names none; empty: nobody"
+    )
+    db_pre_request: str = Field(
+        "", validation_alias="PGRST_DB_PRE_REQUEST", description="a function to call in every transaction: schema.name"
+    )
+    db_root_spec: str = Field(
+        "", validation_alias="PGRST_DB_ROOT_SPEC", description="a function that answers the root instead of OpenAPI"
+    )
+    openapi_mode: Literal["follow-privileges", "ignore-privileges", "disabled"] = Field(
+        "follow-privileges", validation_alias="PGRST_OPENAPI_MODE", description="what the root describes"
+    )
+    openapi_server_proxy_uri: str = Field(
+        "", validation_alias="PGRST_OPENAPI_SERVER_PROXY_URI", description="the url that the root's document names"
+    )
+    jwt_aud: str = Field("", validation_alias="PGRST_JWT_AUD", description="the audience that a token must be for")
+    jwt_role_claim_key: str = Field(
+        ".role", validation_alias="PGRST_JWT_ROLE_CLAIM_KEY", description="where in the claims the role is"
+    )
+    app_settings: dict[str, SecretStr] = Field(
+        default_factory=_app_settings,
+        validation_alias="PGRST_APP_SETTINGS",
+        description="a JSON object, or PGRST_APP_SETTINGS_* for each: app.settings.* of every transaction",
+    )
     rest_body_max_bytes: int = Field(16_777_216, ge=1, validation_alias="SUPABASE_REST_BODY_MAX_BYTES")
 
     @field_validator("db_schemas")
@@ -28,6 +70,24 @@ class RestSettings(Settings):
         if not names.replace(",", " ").split():
             raise ValueError("names no schema; set it to e.g. public")
         return names
+
+    @field_validator("db_pre_request", "db_root_spec")
+    @classmethod
+    def _function(cls, name: str) -> str:
+        if name and not re.fullmatch(r"[^.\0]{1,63}(\.[^.\0]{1,63})?", name):
+            raise ValueError("is not a function's name like schema.name")
+        return name
+
+    @field_validator("jwt_role_claim_key")
+    @classmethod
+    def _role_path(cls, text: str) -> str:
+        parse_role_path(text)
+        return text
+
+    @property
+    def role_path(self) -> RolePath:
+        """Where in the claims the role is."""
+        return parse_role_path(self.jwt_role_claim_key)
 
     @property
     def schemas(self) -> tuple[str, ...]:
