@@ -7,6 +7,7 @@ Rules of this room:
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from html import escape
 
 import psycopg
@@ -126,7 +127,7 @@ def _page(found: list[Mail]) -> str:
 
 
 def _article(mail: Mail) -> str:
-    moment = mail.sent_at.strftime("%Y-%m-%d %H:%M:%S")
+    moment = mail.sent_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     link = f'<p><a href="{escape(mail.link)}" rel="noreferrer">Follow the link</a></p>' if mail.link else ""
     code = f"<p><code>{escape(mail.code)}</code></p>" if mail.code else ""
     return f"""<article>

@@ -16,12 +16,13 @@ class Allowance:
         self._clock = clock
         self._used: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
+    def is_spent(self, address: str) -> bool:
+        """Whether `address` may no more for now; nothing is counted."""
+        return self._state(address)[1] >= self._limit
+
     def take(self, address: str) -> bool:
         """Whether `address` may once more; if so it is counted."""
-        now = self._clock()
-        since, used = self._used.get(address, (now, 0))
-        if now - since >= self._window_seconds:
-            since, used = now, 0
+        since, used = self._state(address)
         if used >= self._limit:
             return False
         self._used[address] = since, used + 1
@@ -29,3 +30,9 @@ class Allowance:
         if len(self._used) > ADDRESSES_MAX:
             self._used.popitem(last=False)
         return True
+
+    def _state(self, address: str) -> tuple[float, int]:
+        """Since when it was counted for `address`, and how often."""
+        now = self._clock()
+        since, used = self._used.get(address, (now, 0))
+        return (now, 0) if now - since >= self._window_seconds else (since, used)

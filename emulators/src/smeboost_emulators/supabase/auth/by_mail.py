@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from smeboost_emulators.supabase.auth import users
+from smeboost_emulators.supabase.auth.audit import Action
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
 from smeboost_emulators.supabase.auth.flow_states import challenge_of
 from smeboost_emulators.supabase.auth.mail_texts import MailKind
@@ -18,7 +19,14 @@ from smeboost_emulators.supabase.auth.mailing import Journey, Mailing
 from smeboost_emulators.supabase.auth.requests import MailedCode, Recovery, Resending, parse
 from smeboost_emulators.supabase.auth.service import AuthService, normal_email, refuse_phone
 from smeboost_emulators.supabase.auth.users import NewUser, User
+from smeboost_emulators.supabase.pools import Connection
 
+NOTED: dict[MailKind, Action] = {
+    "signup": "user_confirmation_requested",
+    "magiclink": "user_recovery_requested",
+    "recovery": "user_recovery_requested",
+    "reauthentication": "user_reauthenticate_requested",
+}
 RESENT = frozenset({"signup", "email_change", "sms", "phone_change"})
 
 
@@ -41,30 +49,34 @@ class ByMail:
             raise invalid("One of email or phone must be set")
         email = normal_email(asked.email)
         journey = self._journey(request, asked.code_challenge, asked.code_challenge_method)
+        newcomer = self._service.newcomer(email, asked.data or {}, confirmed=self._settings.mailer_autoconfirm)
         may_add = asked.create_user is not False
         try:
-            await self._send_code(email, asked.data or {}, journey, may_add=may_add)
+            await self._send_code(request, email, newcomer if may_add else None, journey)
         except UniqueViolation:
             # Somebody with the address came in between; then there is somebody to mail to.
-            await self._send_code(email, asked.data or {}, journey, may_add=False)
+            await self._send_code(request, email, None, journey)
         return JSONResponse({})
 
-    async def _send_code(self, email: str, data: dict[str, object], journey: Journey, *, may_add: bool) -> None:
+    async def _send_code(self, request: Request, email: str, newcomer: NewUser | None, journey: Journey) -> None:
         async with self._service.pool.connection() as connection:
             found = await users.find_by_email(connection, email)
             if found is None:
-                user = await users.add(connection, self._newcomer(email, data, may_add=may_add))
+                user = await self._added(connection, request, newcomer)
             else:
                 user = await users.lock(connection, found.id) or found
             kind: MailKind = "magiclink" if user.confirmed_at else "signup"
-            await self._mailing.send(connection, user, kind, journey)
+            await self._send(connection, request, user, kind, journey)
 
-    def _newcomer(self, email: str, data: dict[str, object], *, may_add: bool) -> NewUser:
-        if not may_add:
+    async def _added(self, connection: Connection, request: Request, newcomer: NewUser | None) -> User:
+        if newcomer is None:
             raise AuthFailure(422, "otp_disabled", "Signups not allowed for otp")
         if self._settings.disable_signup:
             raise AuthFailure(422, "signup_disabled", "Signups not allowed for this instance")
-        return self._service.newcomer(email, data, confirmed=self._settings.mailer_autoconfirm)
+        user = await users.add(connection, newcomer)
+        if newcomer.confirmed:
+            await self._service.note(connection, request, user, "user_signedup", provider="email")
+        return user
 
     async def recover(self, request: Request) -> Response:
         """POST /recover: mail a link to choose a new password, if somebody has the address."""
@@ -73,7 +85,7 @@ class ByMail:
             raise invalid("Password recovery requires an email")
         email = normal_email(asked.email)
         journey = self._journey(request, asked.code_challenge, asked.code_challenge_method)
-        await self._send_if_known(email, "recovery", journey)
+        await self._send_if_known(request, email, "recovery", journey)
         return JSONResponse({})
 
     async def resend(self, request: Request) -> Response:
@@ -90,7 +102,7 @@ class ByMail:
         self._require_mail(400)
         journey = self._journey(request, asked.code_challenge, asked.code_challenge_method)
         kind: MailKind = "signup" if asked.type == "signup" else "email_change"
-        await self._send_if_known(normal_email(asked.email), kind, journey)
+        await self._send_if_known(request, normal_email(asked.email), kind, journey)
         return JSONResponse({})
 
     async def reauthenticate(self, request: Request) -> Response:
@@ -105,10 +117,10 @@ class ByMail:
                 )
             if user.confirmed_at is None:
                 raise AuthFailure(422, "email_not_confirmed", "Please verify your email first.")
-            await self._mailing.send(connection, user, "reauthentication", self._mailing.journey(request))
+            await self._send(connection, request, user, "reauthentication", self._mailing.journey(request))
         return JSONResponse({})
 
-    async def _send_if_known(self, email: str, kind: MailKind, journey: Journey) -> None:
+    async def _send_if_known(self, request: Request, email: str, kind: MailKind, journey: Journey) -> None:
         async with self._service.pool.connection() as connection:
             found = await users.find_by_email(connection, email)
             user = await users.lock(connection, found.id) if found else None
@@ -117,7 +129,13 @@ class ByMail:
             elif kind == "email_change":
                 await self._mailing.send_change(connection, user, user.email_change or "", journey)
             else:
-                await self._mailing.send(connection, user, kind, journey)
+                await self._send(connection, request, user, kind, journey)
+
+    async def _send(
+        self, connection: Connection, request: Request, user: User, kind: MailKind, journey: Journey
+    ) -> None:
+        await self._mailing.send(connection, user, kind, journey)
+        await self._service.note(connection, request, user, NOTED[kind])
 
     def _journey(self, request: Request, challenge: str | None, method: str | None) -> Journey:
         return self._mailing.journey(request, challenge_of(challenge, method))

@@ -53,7 +53,7 @@ class Invitations:
 
     async def invite(self, request: Request) -> Response:
         """POST /invite: add a person without a password and mail them a link; who is invited may be so again."""
-        self._service.require_admin(request)
+        role = self._service.require_admin(request)
         asked = parse(await self._service.body(request), Invitation)
         email, journey = normal_email(asked.email or ""), self._mailing.journey(request)
         try:
@@ -61,6 +61,8 @@ class Invitations:
                 user = await self._unconfirmed(connection, email, asked.data or {})
                 await self._mailing.send(connection, user, "invite", journey)
                 invited = await users.change(connection, user.id, invited_at=datetime.now(UTC))
+                traits = {"user_id": str(user.id), "user_email": email}
+                await self._service.note(connection, request, role, "user_invited", **traits)
                 [person] = await users.as_json(connection, invited)
         except UniqueViolation:
             raise AuthFailure(422, "email_exists", TAKEN) from None

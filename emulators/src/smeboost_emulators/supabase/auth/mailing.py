@@ -17,6 +17,7 @@ from starlette.requests import Request
 
 from smeboost_emulators.local_clients import host_of, is_loopback
 from smeboost_emulators.supabase.auth import flow_states, mails, one_time_tokens, users
+from smeboost_emulators.supabase.auth.allowances import Allowance
 from smeboost_emulators.supabase.auth.errors import AuthFailure
 from smeboost_emulators.supabase.auth.flow_states import Challenge
 from smeboost_emulators.supabase.auth.mail_texts import MailKind, compose
@@ -30,9 +31,9 @@ from smeboost_emulators.supabase.auth.one_time_tokens import (
     code_hash,
     new_code,
 )
+from smeboost_emulators.supabase.auth.pauses import Pauses, too_soon
 from smeboost_emulators.supabase.auth.redirects import Redirects
 from smeboost_emulators.supabase.auth.service import AuthService
-from smeboost_emulators.supabase.auth.tries import Pauses, Tries, too_soon
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection
 
@@ -94,7 +95,8 @@ class Mailing:
         self._settings = service.settings
         self._own_url = service.own_url
         self._redirects = Redirects(self._settings.site_url, self._settings.uri_allow_list)
-        self._sent = Tries(self._settings.emails_sent_max, window_seconds=HOUR_SECONDS)
+        limit = self._settings.emails_sent_max
+        self._sent = Allowance(limit, HOUR_SECONDS) if limit is not None else None
         # Who is not known must wait as long as who is, or the wait would tell.
         self.unknown = Pauses(self._settings.smtp_max_frequency.total_seconds())
 
@@ -167,9 +169,8 @@ class Mailing:
         return Ticket(code, token_hash, link)
 
     async def _keep(self, connection: Connection, user: User, kind: MailKind, address: str, ticket: Ticket) -> None:
-        if self._sent.is_spent(EVERYBODY):
+        if self._sent and not self._sent.take(EVERYBODY):
             raise AuthFailure(429, "over_email_send_rate_limit", "email rate limit exceeded")
-        self._sent.count(EVERYBODY)
         link = None if kind == "reauthentication" else ticket.link
         text = compose(kind, email=user.email or "", new_email=user.email_change or "", code=ticket.code, link=link)
         mail = NewMail(address, text.subject, kind, text.text, text.html, link, ticket.code, ticket.token_hash)

@@ -65,18 +65,21 @@ class SignIn:
                 found = await users.find_by_email(connection, email)
                 if found is None:
                     user = await users.add(connection, new)
-                    await self._service.note(connection, request, user, "user_signedup", provider="email")
                     if new.confirmed:
+                        await self._service.note(connection, request, user, "user_signedup", provider="email")
                         return await self._begin(request, connection, user)
-                    return await self._asked_to_confirm(connection, user, journey)
+                    return await self._asked_to_confirm(connection, request, user, journey)
                 user = await users.lock(connection, found.id) or found
                 if user.confirmed_at is None and not new.confirmed:
-                    return await self._asked_to_confirm(connection, user, journey)
+                    return await self._asked_to_confirm(connection, request, user, journey)
         return None
 
-    async def _asked_to_confirm(self, connection: Connection, user: User, journey: Journey) -> dict[str, Any]:
+    async def _asked_to_confirm(
+        self, connection: Connection, request: Request, user: User, journey: Journey
+    ) -> dict[str, Any]:
         """Mail the link. Who signs up again is asked again, and changes nothing: nobody knows whose address it is."""
         await self._mailing.send(connection, user, "signup", journey)
+        await self._service.note(connection, request, user, "user_confirmation_requested", provider="email")
         [person] = await users.as_json(connection, await users.find_by_id(connection, user.id) or user)
         return person
 

@@ -18,12 +18,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from smeboost_emulators.supabase.auth import confirmation, flow_states, one_time_tokens, sessions, users
+from smeboost_emulators.supabase.auth.allowances import Allowance
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
 from smeboost_emulators.supabase.auth.mailing import FORMS, Mailing
 from smeboost_emulators.supabase.auth.one_time_tokens import OneTimeToken, TokenType
 from smeboost_emulators.supabase.auth.requests import Verification, parse
 from smeboost_emulators.supabase.auth.service import AuthService, client_of, normal_email, refuse_phone
-from smeboost_emulators.supabase.auth.tries import Tries
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection
 
@@ -74,7 +74,7 @@ class Verifying:
         self._service = service
         self._settings = service.settings
         self._mailing = mailing
-        self._failures = Tries(service.settings.verify_failures_max, window_seconds=FAILURES_WINDOW_SECONDS)
+        self._failures = Allowance(service.settings.verify_failures_max, FAILURES_WINDOW_SECONDS)
 
     async def follow(self, request: Request) -> Response:
         """GET /verify: the link of a mail."""
@@ -126,7 +126,7 @@ class Verifying:
                 token = await self._find(connection, token_hash, types)
                 user = await users.lock(connection, token.user_id) if token else None
                 if token is None or user is None or token.is_expired(self._settings.otp_expiry_seconds):
-                    self._failures.count(asker)
+                    self._failures.take(asker)
                     raise expired
                 if not await one_time_tokens.consume(connection, token):
                     raise expired
@@ -188,10 +188,15 @@ class Verifying:
         if used.may_exchange:
             method = FORMS[kind].method if kind in FORMS else "otp"
             return _Outcome(code=await flow_states.issue_code(connection, changed.id, method=method))
+        await self._note(connection, request, changed, is_new=user.confirmed_at is None)
         session, refresh_token = await sessions.start(connection, changed.id, method="otp", client=client_of(request))
         signed_in = await confirmation.note_sign_in(connection, changed)
         answer = await self._service.token_response(request, connection, signed_in, session, refresh_token)
         return _Outcome(session=answer)
+
+    async def _note(self, connection: Connection, request: Request, user: User, *, is_new: bool) -> None:
+        action = "user_signedup" if is_new else "login"
+        await self._service.note(connection, request, user, action, provider="email")
 
 
 def _types_of(kind: str) -> tuple[TokenType, ...]:
