@@ -126,6 +126,8 @@ def test_a_secret_comes_as_an_address_and_as_a_drawing(sign_in, enroll, person):
     assert f"secret={totp['secret']}" in totp["uri"]
     assert ElementTree.fromstring(totp["qr_code"]).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  # our own text
     assert "#" not in totp["qr_code"]
+    other = enroll(sign_in(somebody), friendly_name="of no named issuer").json()
+    assert other["totp"]["uri"].startswith("otpauth://totp/localhost:")
 
 
 def test_a_secret_is_shown_once_and_to_no_role_of_the_api(http, admin_http, device, person, execute):

@@ -97,11 +97,6 @@ async def has_verified(connection: Connection, user_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-async def lock_user(connection: Connection, user_id: UUID) -> None:
-    """Let nobody else change this person's factors until the transaction ends; always the first lock of several."""
-    await connection.execute("select from auth.users where id = %s for no key update", (user_id,))
-
-
 async def add(connection: Connection, factor_id: UUID, user_id: UUID, *, friendly_name: str, secret: str) -> None:
     """Store a TOTP factor that is not verified yet; `secret` is sealed.
 

@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import factors, users
+from smeboost_emulators.supabase.auth import users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
 from smeboost_emulators.supabase.auth.service import AuthService, uuid_or_none
 from smeboost_emulators.supabase.auth.users import User
@@ -30,7 +30,7 @@ class Identities:
             raise invalid("identity_id must be an UUID", status=404)
         async with self._service.pool.connection() as connection:
             user, _ = await self._service.current(connection, claims)
-            await factors.lock_user(connection, user.id)
+            await users.lock(connection, user.id)
             gone = await self._remove(connection, user, identity_id)
             await self._service.note(connection, request, user, "identity_unlinked", **gone)
         return JSONResponse({})

@@ -9,10 +9,12 @@ Rules of this room (GoTrue, "Multi-factor authentication"):
   whatever session or address asks.
 """
 
+import asyncio
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from starlette.requests import Request
@@ -51,12 +53,16 @@ class Mfa:
         name = acceptable_name(asked.friendly_name)
         async with self._service.pool.connection() as connection:
             user, session = await self._holder(connection, claims)
-            await factors.lock_user(connection, user.id)
+        factor_id, secret = uuid4(), one_time_codes.new_secret()
+        issuer = self._issuer(asked.issuer)
+        # Drawing takes a while, and nobody else should wait for it.
+        totp = await asyncio.to_thread(_totp_json, secret, account=user.email or str(user.id), issuer=issuer)
+        sealed = self._seal.close(factor_id, secret)
+        async with self._service.pool.connection() as connection:
+            if await users.lock(connection, user.id) is None:
+                raise AuthFailure(403, "user_not_found", "User from sub claim in JWT does not exist")
             await factors.remove_unverified(connection, user.id, older_than=self._settings.mfa_factor_expiry)
             self._require_room(await factors.of_user(connection, user.id), name, session)
-            factor_id, secret = uuid4(), one_time_codes.new_secret()
-            totp = _totp_json(secret, account=user.email or str(user.id), issuer=_issuer(request, asked.issuer))
-            sealed = self._seal.close(factor_id, secret)
             await factors.add(connection, factor_id, user.id, friendly_name=name, secret=sealed)
             traits = {"factor_id": str(factor_id), "factor_type": factors.TOTP}
             await self._service.note(connection, request, user, "factor_in_progress", **traits)
@@ -89,7 +95,7 @@ class Mfa:
         self._require_verification()
         async with self._service.pool.connection() as connection:
             user, session = await self._holder(connection, claims)
-            await factors.lock_user(connection, user.id)
+            await users.lock(connection, user.id)
             factor = await named_factor(connection, request, user.id, lock=True)
             failure = await self._failure(connection, request, factor, asked)
             traits = {"factor_id": str(factor.id), "outcome": failure.code if failure else "verified"}
@@ -105,7 +111,7 @@ class Mfa:
         claims = self._service.claims(request)
         async with self._service.pool.connection() as connection:
             user, session = await self._holder(connection, claims)
-            await factors.lock_user(connection, user.id)
+            await users.lock(connection, user.id)
             factor = await named_factor(connection, request, user.id, lock=True)
             if factor.verified and session.aal != SECOND_LEVEL:
                 raise AuthFailure(422, "insufficient_aal", "AAL2 required to unenroll verified factor")
@@ -127,6 +133,11 @@ class Mfa:
         if session is None:
             raise AuthFailure(403, "session_not_found", "A second factor belongs to a session; the token names none")
         return user, session
+
+    def _issuer(self, asked: str | None) -> str:
+        if asked and (len(asked) > NAME_MAX_LENGTH or ":" in asked):
+            raise invalid(f"issuer is longer than {NAME_MAX_LENGTH} characters or has a colon")
+        return asked or urlsplit(self._settings.site_url).hostname or ""
 
     def _require_supported(self, factor_type: str | None) -> None:
         if factor_type == factors.TOTP:
@@ -239,12 +250,6 @@ async def named_factor(connection: Connection, request: Request, user_id: UUID, 
     if factor is None:
         raise AuthFailure(404, "mfa_factor_not_found", "Factor not found")
     return factor
-
-
-def _issuer(request: Request, asked: str | None) -> str:
-    if asked and (len(asked) > NAME_MAX_LENGTH or ":" in asked):
-        raise invalid(f"issuer is longer than {NAME_MAX_LENGTH} characters or has a colon")
-    return asked or request.url.netloc.replace(":", " ")
 
 
 def _totp_json(secret: str, *, account: str, issuer: str) -> dict[str, str]:

@@ -63,7 +63,7 @@ class Refreshing:
             user, session, token = await self._known(connection, value)
             await self._require_good(connection, user, session, token)
             if self._settings.sessions_single_per_user:
-                await factors.lock_user(connection, user.id)
+                await users.lock(connection, user.id)
             if not await sessions.lock_if_free(connection, session.id):
                 return None
             # Read again under the lock: somebody may have refreshed in between.

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from uuid import UUID
 
-from smeboost_emulators.supabase.auth import factors, one_time_tokens, sessions
+from smeboost_emulators.supabase.auth import factors, one_time_tokens, sessions, users
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection
 
@@ -15,7 +15,7 @@ async def remove_softly(connection: Connection, user: User) -> None:
     """Make a person unrecognisable and end every session; doing it twice changes nothing more."""
     if user.deleted_at is not None:
         return
-    await factors.lock_user(connection, user.id)
+    await users.lock(connection, user.id)
     await connection.execute(
         """update auth.users set email = %(email)s, phone = %(phone)s, encrypted_password = null, email_change = '',
              phone_change = '', confirmation_token = '', recovery_token = '', email_change_token_current = '',
