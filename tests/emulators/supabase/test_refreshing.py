@@ -18,7 +18,8 @@ MANY = 50
 def strict_backend(start_supabase_backend, new_database):
     """No re-use interval, and sessions that end."""
     limits = {"sessions_timebox": "1h", "sessions_inactivity_timeout": "30m", "sessions_allow_low_aal": "10m"}
-    with start_supabase_backend(new_database(), refresh_token_reuse_seconds=0, **limits) as backend:
+    patience = {"refresh_token_reuse_seconds": 0, "refresh_wait_seconds": 30}
+    with start_supabase_backend(new_database(), **limits, **patience) as backend:
         yield backend
 
 

@@ -6,7 +6,8 @@ Rules of this room (GoTrue, internal/tokens):
   `GOTRUE_SESSIONS_INACTIVITY_TIMEOUT`, or, with `GOTRUE_SESSIONS_SINGLE_PER_USER`, when a newer one was refreshed;
   its refresh token says so, its last access token lives on until it expires.
 - Refreshes of one session happen one after another. Who has to wait holds no connection meanwhile, or a few clients
-  could take them all, and is told `conflict` in the end.
+  could take them all, and is told `conflict` in the end. Within this process those with the same token queue up;
+  beyond it, the lock on the session's row is asked for again and again.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import random
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
@@ -34,6 +36,8 @@ class Refreshing:
     def __init__(self, service: AuthService) -> None:
         self._service = service
         self._settings = service.settings
+        # A lock lives as long as somebody holds it or waits for it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, request: Request) -> dict[str, Any]:
         """The token response.
@@ -47,14 +51,26 @@ class Refreshing:
         if not sessions.TOKEN_FORM.fullmatch(asked.refresh_token):
             raise invalid("Refresh token is not valid")
         deadline = time.monotonic() + self._settings.refresh_wait_seconds
-        while (outcome := await self._try(request, asked.refresh_token)) is None:
-            if time.monotonic() > deadline:
-                message = "Too many concurrent token refresh requests on the same session or refresh token"
-                raise AuthFailure(409, "conflict", message)
-            await asyncio.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311  # only spreads those who wait
+        turn = self._turns.setdefault(asked.refresh_token, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._settings.refresh_wait_seconds):
+                await turn.acquire()
+        except TimeoutError:
+            raise _conflict() from None
+        try:
+            outcome = await self._outcome(request, asked.refresh_token, deadline)
+        finally:
+            turn.release()
         # Raised after the commit: revoking a copied token's family must last.
         if isinstance(outcome, AuthFailure):
             raise outcome
+        return outcome
+
+    async def _outcome(self, request: Request, value: str, deadline: float) -> dict[str, Any] | AuthFailure:
+        while (outcome := await self._try(request, value)) is None:
+            if time.monotonic() > deadline:
+                raise _conflict()
+            await asyncio.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311  # only spreads those who wait
         return outcome
 
     async def _try(self, request: Request, value: str) -> dict[str, Any] | AuthFailure | None:
@@ -132,6 +148,11 @@ def _last_refresh(session: Session, token: RefreshToken | None) -> datetime:
     if session.refreshed_at is not None:
         return session.refreshed_at
     return max(session.created_at, token.updated_at) if token else session.created_at
+
+
+def _conflict() -> AuthFailure:
+    message = "Too many concurrent token refresh requests on the same session or refresh token"
+    return AuthFailure(409, "conflict", message)
 
 
 def _expired(why: str) -> AuthFailure:
