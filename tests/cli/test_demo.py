@@ -221,6 +221,23 @@ def test_a_killed_child_is_back_with_its_data_and_the_session_still_holds(demo: 
     assert {status for status, _ in answers} <= {200, 502, 503, 504}, answers
 
 
+def keep_file(ready: dict[str, Any]) -> None:
+    """A bucket with one file in the demo's storage."""
+    with storage(ready) as client:
+        client.post("/bucket", json={"name": "papers"}).raise_for_status()
+        client.post("/object/papers/a.txt", content=b"kept").raise_for_status()
+
+
+def read_file(ready: dict[str, Any]) -> bytes:
+    with storage(ready) as client:
+        return client.get("/object/papers/a.txt").raise_for_status().content
+
+
+def storage(ready: dict[str, Any]) -> httpx2.Client:
+    headers = {"apikey": ready["supabase_service_key"]}
+    return httpx2.Client(base_url=f"{ready['supabase_url']}/storage/v1", headers=headers)
+
+
 def test_a_second_demo_runs_beside_the_first_and_a_start_after_its_kill_finds_everything_again(
     demo: Demo, start_demo: StartDemo, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -241,6 +258,7 @@ def test_a_second_demo_runs_beside_the_first_and_a_start_after_its_kill_finds_ev
         headers={"Authorization": f"Bearer {token}"},
     )
     assert created.status_code in (200, 201), created.text
+    keep_file(first_run)
     # As the out-of-memory killer does it; the next start may come before the last child has ended.
     family = second.family()
     second.process.kill()
@@ -257,6 +275,7 @@ def test_a_second_demo_runs_beside_the_first_and_a_start_after_its_kill_finds_ev
     record = again.get(f"/api/airtable/records/{base}/{cities['id']}?search=Kept+through+a+restart", token)
     assert record.status_code == 200, record.text
     assert "Kept through a restart" in record.text
+    assert read_file(second_run) == b"kept"
     assert not [process for process in family if alive(process)]
 
 

@@ -112,6 +112,8 @@ class House:
             "GOTRUE_JWT_SECRET": self.secrets.supabase_jwt_secret,
             "SUPABASE_ANON_KEY": self.secrets.supabase_anon_key,
             "SUPABASE_SERVICE_ROLE_KEY": self.secrets.supabase_service_key,
+            "FILE_STORAGE_BACKEND_PATH": str(self.folder / "storage"),
+            "GOTRUE_SITE_URL": self.gateway_url,
         }
         return self._emulator("supabase", self.supabase_port, [], environment)
 
