@@ -55,6 +55,12 @@ async def test_the_jwt_secret_and_the_secret_key_are_enough(backend, tools_of, n
     assert await bodies(tools, run_as=note["email"]) == [note["body"]]
 
 
+async def test_a_secret_key_alone_is_enough_and_leaves_no_session(as_service, as_administrator, note):
+    assert await bodies(as_service, run_as=note["email"]) == [note["body"]]
+    told = await as_administrator("read_users", operation="sessions", user=note["owner"])
+    assert len(told["sessions"]) == 1  # the one that the note was written with
+
+
 async def test_without_the_means_the_setting_is_named(as_anyone, as_service, note):
     assert await bodies(as_anyone, run_as="anon") == []
     for tools, who in ((as_anyone, "service_role"), (as_service, "anon")):

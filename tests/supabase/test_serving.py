@@ -18,8 +18,11 @@ from smeboost_supabase.settings import SupabaseSettings
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
 COMMAND = [sys.executable, "-m", "smeboost_supabase"]
-READS = {"sign_in", "refresh_session", "get_user", "sign_out", "list_tables", "select_rows", "read_users"}
-WRITES = {"insert_rows", "update_rows", "delete_rows", "change_user"}
+READS = {
+    *("sign_in", "refresh_session", "get_user", "sign_out", "list_tables"),
+    *("select_rows", "read_users", "read_storage", "watch_changes"),
+}
+WRITES = {"insert_rows", "update_rows", "delete_rows", "change_user", "change_storage", "call_function"}
 AUTH = {"sign_in", "refresh_session", "get_user", "sign_out", "read_users", "change_user"}
 SQL_READS = {
     *("describe_schema", "run_query", "explain_query"),

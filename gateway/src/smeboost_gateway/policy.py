@@ -58,7 +58,7 @@ ADMIN_TOOLS: dict[ServerName, frozenset[str]] = {
             *("run_query", "explain_query", "describe_schema", "execute_sql"),
             *("list_migrations", "apply_migration", "get_advisors", "generate_types"),
             # Everybody's accounts, and rows as anybody.
-            *("read_users", "change_user"),
+            *("read_users", "change_user", "read_storage", "change_storage", "watch_changes", "call_function"),
             *("select_rows", "insert_rows", "update_rows", "delete_rows"),
         }
     ),

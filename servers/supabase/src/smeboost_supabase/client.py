@@ -8,10 +8,13 @@ from pydantic import SecretStr
 from typing_extensions import override
 
 from smeboost_supabase.approvals import Approvals
+from smeboost_supabase.clients.acting import Acting
 from smeboost_supabase.clients.impersonation import Impersonation
 from smeboost_supabase.clients.project import Project
+from smeboost_supabase.clients.realtime import Realtime
 from smeboost_supabase.clients.rows import Rows
 from smeboost_supabase.clients.sign_ins import SignIns
+from smeboost_supabase.clients.storage import Storage
 from smeboost_supabase.clients.tables import Tables
 from smeboost_supabase.clients.users import Users
 from smeboost_supabase.database import Database
@@ -31,7 +34,10 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         self.tables = Tables(self._project, database)
         self.users = Users(self._project, database)
         impersonation = Impersonation(self._project, self.users, database)
-        self.rows = Rows(self._project, self.sign_ins, impersonation, self.tables)
+        acting = Acting(self.sign_ins, impersonation)
+        self.rows = Rows(self._project, acting, self.tables)
+        self.realtime = Realtime(self._project, self.sign_ins)
+        self.storage = Storage(self._project, acting)
 
     @override
     async def __aenter__(self) -> Self:
@@ -44,4 +50,5 @@ class SupabaseClient(AbstractAsyncContextManager["SupabaseClient"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.sign_ins.clear()
+        await self.realtime.kept.clear()
         await self._project.__aexit__(kind, error, trace)

@@ -135,6 +135,13 @@ def _unknown_table(fault: DatabaseFault, _request: Request) -> SmeBoostError:
     )
 
 
+def _unknown_function(fault: DatabaseFault, _request: Request) -> SmeBoostError:
+    return NotFound(
+        "There is no function of this name with these arguments.",
+        hint=suggestion(_hinted(fault)) or _shown(fault.hint) or "describe_schema shows the functions.",
+    )
+
+
 def _unknown_schema(fault: DatabaseFault, _request: Request) -> SmeBoostError:
     return _invalid_column("schema", "is not one that the project offers", "The schema is not offered.", fault)
 
@@ -242,6 +249,8 @@ _EXACT = {
     "PGRST127": _not_built,
     "PGRST200": _select,
     "PGRST201": _select,
+    "PGRST202": _unknown_function,
+    "PGRST203": _select,
     "PGRST204": _unknown_column,
     "PGRST205": _unknown_table,
     "PGRST301": _token,

@@ -45,6 +45,13 @@ def _table_name(name: str) -> str:
     return _sendable(name)
 
 
+def _file_path(path: str) -> str:
+    # Each part becomes one segment of a URL, and none may climb.
+    if any(part in ("", ".", "..") for part in path.strip("/").split("/")) or re.search(r"[\x00-\x1f\x7f\\]", path):
+        raise ValueError("must be a path such as folder/file.txt, without empty parts, . or ..")
+    return _sendable(path).strip("/")
+
+
 Sendable = Annotated[str, AfterValidator(_sendable)]
 Column = Annotated[Sendable, Field(min_length=1, max_length=2 * IDENTIFIER_MAX_LENGTH)]
 TableName = Annotated[str, Field(min_length=1, max_length=IDENTIFIER_MAX_LENGTH), AfterValidator(_table_name)]
@@ -55,6 +62,9 @@ Password = Annotated[SecretStr, Field(min_length=1, max_length=1000), AfterValid
 Sql = Annotated[Sendable, Field(min_length=1, max_length=SQL_MAX_LENGTH)]
 RunAs = Annotated[Sendable, Field(min_length=1, max_length=320)]
 SessionHandle = Annotated[SecretStr, Field(min_length=1, max_length=200)]
+
+BucketName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_table_name)]
+FilePath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_file_path)]
 
 Scalar = str | int | float | bool
 Value = Scalar | list[Scalar | None] | dict[str, JsonValue] | None
@@ -155,6 +165,11 @@ class User(BaseModel):
     user_metadata: dict[str, JsonValue]
 
 
+_ANY_OBJECT = WithJsonSchema({"type": ["object", "null"]})
+_OBJECTS = WithJsonSchema({"type": "array", "items": {"type": "object"}})
+"""What a model reads anyway when it gets it is not worth its place in each listing."""
+
+
 class Account(User):
     """A user as an administrator sees them."""
 
@@ -198,9 +213,9 @@ class Users(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    users: list[Account] = []
-    factors: list[Factor] = []
-    sessions: list[UserSession] = []
+    users: Annotated[list[Account], _OBJECTS] = []
+    factors: Annotated[list[Factor], _OBJECTS] = []
+    sessions: Annotated[list[UserSession], _OBJECTS] = []
     next_page: int | None = None
 
 
@@ -209,7 +224,7 @@ class UserChange(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    user: Account | None = Field(description="as they are now; null when deleted")
+    user: Annotated[Account | None, _ANY_OBJECT] = Field(description="as they are now; null when deleted")
     ended_sessions: int | None = None
 
 
@@ -323,6 +338,52 @@ class QueryResult(BaseModel):
     notice: str = NOTICE
     rows: list[dict[str, JsonValue]]
     truncated: bool = Field(description="there are more")
+
+
+class Changes(BaseModel):
+    """Changes that were seen."""
+
+    model_config = ConfigDict(frozen=True)
+
+    notice: str = NOTICE
+    events: list[dict[str, JsonValue]]
+    dropped: int = Field(description="events lost because nobody asked in time")
+    subscription: str | None
+    ended: str | None = Field(description="why no more will come")
+
+
+class FunctionResult(BaseModel):
+    """What a function gave."""
+
+    model_config = ConfigDict(frozen=True)
+
+    notice: str = NOTICE
+    result: JsonValue
+
+
+class BucketValues(BaseModel):
+    """How a bucket is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    public: bool | None = None
+    file_size_limit: Annotated[int, Field(ge=1)] | None = None
+    allowed_mime_types: Annotated[list[str], Field(max_length=100)] | None = None
+
+
+class StorageAnswer(BaseModel):
+    """Buckets, files, a file's content or a signed URL, as the operation says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    notice: str = NOTICE
+    items: list[dict[str, JsonValue]] = []
+    next_offset: int | None = None
+    content: str | None = None
+    encoding: Literal["text", "base64"] | None = None
+    content_type: str | None = None
+    size: int | None = None
+    url: str | None = None
 
 
 class SqlOutcome(BaseModel):

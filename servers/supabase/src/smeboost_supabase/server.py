@@ -7,7 +7,7 @@ from smeboost_shared.toolsets import Register, offer
 from smeboost_supabase.client import SupabaseClient
 from smeboost_supabase.fencing import Fence
 from smeboost_supabase.settings import SupabaseSettings
-from smeboost_supabase.tools import changing, development, rows, schema, sign_in, sql, tables, users
+from smeboost_supabase.tools import changing, development, realtime, rows, schema, sign_in, sql, storage, tables, users
 
 INSTRUCTIONS = """\
 One Supabase project. Learn names and types first: list_tables, or describe_schema where it is offered. To act as a \
@@ -23,6 +23,8 @@ def families(settings: SupabaseSettings) -> dict[str, tuple[Register[SupabaseCli
     return {
         "database": (tables.register, *rest, *sql_tools),
         "auth": (sign_in.register, users.register) if project else (),
+        "storage": (sign_in.register, storage.register) if project else (),
+        "realtime": (sign_in.register, realtime.register) if project else (),
         "development": (tables.register, *sql_tools, development.register) if database else (),
     }
 

@@ -75,6 +75,15 @@ class SupabaseSettings(Settings):
     connections_max: int = Field(default=20, ge=1, le=1000, description="HTTP connections kept at the same time")
     body_max_bytes: int = Field(default=2 * 2**20, ge=1024, description="the largest request body that is sent")
     answer_max_bytes: int = Field(default=8 * 2**20, ge=1024, description="the largest answer that is read")
+    upload_max_bytes: int = Field(default=5 * 2**20, ge=1, le=2**30, description="the largest file that is uploaded")
+    download_max_bytes: int = Field(
+        default=2**20, ge=1, le=2**30, description="the largest file that is given; SUPABASE_ANSWER_MAX_BYTES holds too"
+    )
+    subscriptions_max: int = Field(default=20, ge=1, le=1000, description="subscriptions to changes kept at once")
+    subscription_idle_seconds: float = Field(
+        default=600, gt=0, description="a kept subscription unused for this long makes room for another"
+    )
+    events_max: int = Field(default=1000, ge=1, le=100_000, description="events that wait in a kept subscription")
     sessions_max: int = Field(
         default=1000,
         ge=1,

@@ -20,6 +20,7 @@ from typing_extensions import override
 RETRY_AFTER_MAX_SECONDS = 3600.0
 # Shorter than the five seconds after which common servers close an idle connection, so that we do not write into one.
 KEEPALIVE_SECONDS = 4.0
+_FILES = "/storage/v1/object/"
 
 
 class Refused(Exception):
@@ -74,8 +75,9 @@ class BoundedHttp(httpx.AsyncClient):
                     await answer.aclose()
         except TimeoutError as exc:
             raise httpx.ReadTimeout("the request took too long in all", request=request) from exc
-        # Both services answer every successful read with JSON; the SDK would take an empty answer for no rows.
-        empty = request.method == "GET" and not content
+        # The services answer every successful read with JSON, and the SDK would take an empty answer for no rows; but a
+        # file may be empty.
+        empty = request.method == "GET" and not content and _FILES not in request.url.path
         if empty or not (answer.is_success or _in_own_words(content)):
             raise Refused(answer.status_code, asked_to_wait(answer))
         # The content is decoded by now, so the headers that describe the coded one must go.
@@ -105,5 +107,5 @@ def _in_own_words(content: bytes) -> bool:
     if not isinstance(body, dict):
         return False
     told = cast(dict[str, object], body)
-    # PostgREST and Auth name a code; Auth's OAuth errors have a description instead (RFC 6749, section 5.2).
-    return any(isinstance(told.get(name), str) for name in ("code", "error_code", "error_description"))
+    # PostgREST and Auth name a code, Storage a status; Auth's OAuth errors have a description (RFC 6749, section 5.2).
+    return any(isinstance(told.get(name), str) for name in ("code", "error_code", "error_description", "statusCode"))

@@ -10,7 +10,7 @@ Rules of this room:
 import asyncio
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import httpx
 from postgrest import AsyncPostgrestClient, AsyncQueryRequestBuilder, CountMethod, ReturnMethod
@@ -25,9 +25,8 @@ from smeboost_shared.errors import (
     VendorBadAnswer,
 )
 
-from smeboost_supabase.clients.impersonation import Impersonation
+from smeboost_supabase.clients.acting import Acting
 from smeboost_supabase.clients.project import Project
-from smeboost_supabase.clients.sign_ins import SignIns
 from smeboost_supabase.clients.tables import Tables
 from smeboost_supabase.database_faults import DatabaseFault, Request, rest_error, suggestion
 from smeboost_supabase.filters import condition, ordering
@@ -49,10 +48,9 @@ _ROWS = TypeAdapter(list[Row])
 class Rows:
     """Reads and writes rows as the configured key or as a person who has signed in."""
 
-    def __init__(self, project: Project, sign_ins: SignIns, impersonation: Impersonation, tables: Tables) -> None:
+    def __init__(self, project: Project, acting: Acting, tables: Tables) -> None:
         self._project = project
-        self._impersonation = impersonation
-        self._sign_ins = sign_ins
+        self._acting = acting
         self._tables = tables
 
     async def select_rows(
@@ -136,6 +134,27 @@ class Rows:
         answer = await self._call(target, build, writes=True, filters=filters)
         return _written(answer, returning=returning)
 
+    async def call_function(self, target: Target, arguments: Row) -> JsonValue:
+        """What a database function gives; `target.table` is its name. It may change anything.
+
+        Raises:
+            NotFound: there is no function of this name and with these arguments.
+            NotPermitted: the caller may not call it.
+            OutcomeUnknown: the connection ended before the answer came.
+        """
+        check_body(arguments, max_bytes=self._project.settings.body_max_bytes)
+
+        async def once(token: str | None) -> JsonValue:
+            rest = self._project.supabase.schema(target.schema)
+            builder = (rest.auth(token) if token else rest).rpc(target.table, cast(dict[str, str], arguments))
+            try:
+                return cast(JsonValue, (await builder.execute()).data)
+            except (PostgrestAPIError, Refused, AnswerTooLarge, httpx.HTTPError) as exc:
+                request = Request(writes=True, as_user=token is not None, values=sent_values([], [arguments]))
+                raise _failure(exc, request) from exc
+
+        return await self._acting.call(target.session, target.run_as, once)
+
     async def _call(
         self,
         target: Target,
@@ -160,13 +179,7 @@ class Rows:
                 request = Request(writes=writes, as_user=token is not None, values=values)
                 raise await self._explained(exc, target, request) from exc
 
-        if target.run_as is None:
-            return await self._sign_ins.as_person(target.session, once)
-        if target.session is not None:
-            problem = FieldProblem(field="run_as", message="cannot be given together with session")
-            raise InvalidInput("Act as whom?", errors=[problem])
-        async with self._impersonation.token(target.run_as) as token:
-            return await once(token)
+        return await self._acting.call(target.session, target.run_as, once)
 
     async def _explained(self, exc: Exception, target: Target, request: Request) -> SmeBoostError:
         """The error of ours that `exc` stands for, with the nearest name when a name was unknown."""

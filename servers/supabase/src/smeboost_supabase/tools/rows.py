@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastmcp import FastMCP
+from mcp.types import ToolAnnotations
 from pydantic import Field, JsonValue
 from smeboost_shared.toolkit import CREATE, DELETE, READ, UPDATE
 
@@ -16,6 +17,7 @@ from smeboost_supabase.models import (
     ROWS_PER_PAGE_MAX,
     SELECT_MAX_LENGTH,
     Filter,
+    FunctionResult,
     Order,
     RowPage,
     RunAs,
@@ -27,6 +29,8 @@ from smeboost_supabase.models import (
 )
 from smeboost_supabase.row_requests import Target
 
+CALL = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False)
+"""A function may do anything."""
 Table = Annotated[TableName, Field(description="A table or view")]
 Schema = SchemaName
 Session = Annotated[
@@ -132,3 +136,16 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
         """Delete all rows that match, for good; at least one filter is needed."""
         target = Target(table, schema, session, run_as)
         return await client.rows.delete_rows(target, filters, returning=returning, rows_max=rows_max)
+
+    @mcp.tool(annotations=CALL, title="Call a function")
+    async def call_function(
+        *,
+        function: TableName,
+        arguments: Annotated[dict[str, JsonValue], Field(description="By name")] = {},  # noqa: B006  # read only, as above
+        schema: Schema = "public",
+        session: Session = None,
+        run_as: RunAsWhom = None,
+    ) -> FunctionResult:
+        """Call a function of the database through REST."""
+        target = Target(function, schema, session, run_as)
+        return FunctionResult(result=await client.rows.call_function(target, arguments))
