@@ -20,6 +20,7 @@ from smeboost_emulators.supabase.rest.preferences import Page, Preferences
 from smeboost_emulators.supabase.rest.requests import Query
 from smeboost_emulators.supabase.rest.statements import Binder
 from smeboost_emulators.supabase.rest.steering import steered
+from smeboost_emulators.supabase.rest.trees import Limits
 
 READS = frozenset({"GET", "HEAD"})
 
@@ -57,10 +58,15 @@ class Asked:
 class Statement:
     """One transaction's way to the database."""
 
-    def __init__(self, connection: Connection, cursor: "AsyncRawCursor[Any]", rows_max: int) -> None:
+    def __init__(self, connection: Connection, cursor: "AsyncRawCursor[Any]", limits: Limits) -> None:
         self._connection = connection
         self._cursor = cursor
-        self.rows_max = rows_max
+        self.limits = limits
+
+    @property
+    def rows_max(self) -> int:
+        """How many rows an answer may have."""
+        return self.limits.rows_max
 
     async def result(self, statement: sql.Composable, binder: Binder, plan: Plan | None = None) -> Result:
         """Run a statement that gives the row of `bodies.outcome`, or only show its plan."""

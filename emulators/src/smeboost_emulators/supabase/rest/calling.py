@@ -118,6 +118,7 @@ async def call(statement: Statement, asked: Asked, called: Call, schema: Schema)
         asked.query,
         asked.page,
         binder,
+        limits=statement.limits,
         form=asked.form,
         counted="count" in asked.preferences.chosen,
         with_body=asked.method != "HEAD",

@@ -9,16 +9,13 @@ from smeboost_emulators.supabase.rest.bodies import NO_BODY, NO_TOTAL, body_of, 
 from smeboost_emulators.supabase.rest.functions import Argument, Function
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.preferences import Page
+from smeboost_emulators.supabase.rest.reads import count
 from smeboost_emulators.supabase.rest.requests import Query
+from smeboost_emulators.supabase.rest.rows import rows_of
 from smeboost_emulators.supabase.rest.schema import Schema
-from smeboost_emulators.supabase.rest.statements import (
-    Binder,
-    Target,
-    array_literal,
-    order_by,
-    select_list,
-    where,
-)
+from smeboost_emulators.supabase.rest.statements import Binder, array_literal
+from smeboost_emulators.supabase.rest.targets import Target
+from smeboost_emulators.supabase.rest.trees import Limits, Tree, tree_of
 
 CALL = sql.Identifier("pgrst_call")
 SOURCE = sql.Identifier("pgrst_source")
@@ -43,14 +40,24 @@ class Call:
 
 
 def statement_of(
-    call: Call, schema: Schema, query: Query, page: Page, binder: Binder, *, form: Form, counted: bool, with_body: bool
+    call: Call,
+    schema: Schema,
+    query: Query,
+    page: Page,
+    binder: Binder,
+    *,
+    limits: Limits,
+    form: Form,
+    counted: bool,
+    with_body: bool,
 ) -> sql.Composable:
     """The call and the one row of its outcome."""
     function = call.function
     calling = sql.SQL("with {} as ({})").format(CALL, _call(call, binder))
     if function.returns == "composite":
-        target = Target(function.rows, schema)
-        rows, total = _page_of_rows(target, query, page, binder)
+        tree = _tree(function, schema, query, page, limits)
+        rows = rows_of(tree, binder)
+        total = sql.SQL("({})").format(count(tree, binder)) if counted else NO_TOTAL
     else:
         rows, total = _page_of_values(page, binder)
     body = NO_BODY
@@ -61,18 +68,20 @@ def statement_of(
     )
 
 
-def _page_of_rows(target: Target, query: Query, page: Page, binder: Binder) -> tuple[sql.Composable, sql.Composable]:
-    filters = where(target, query.filters, binder)
-    name = sql.Identifier(target.relation.name)
-    rows = sql.SQL("select {} from {} as {}{}{}{}").format(
-        select_list(target, query.select, binder),
-        CALL,
-        name,
-        filters,
-        order_by(target, query.order, binder),
-        _limits(page, binder),
+def _tree(function: Function, schema: Schema, query: Query, page: Page, limits: Limits) -> Tree:
+    """What is asked of the rows; those of a known relation have its relationships and computed fields."""
+    returned = (function.returned.schema, function.returned.name)
+    relation = schema.relations.get(returned, function.rows)
+    return tree_of(
+        Target(relation, schema, CALL, typed=False),
+        query.select,
+        query.scoped,
+        limits,
+        filters=query.filters,
+        order=query.order,
+        limit=page.limit,
+        offset=page.offset,
     )
-    return rows, sql.SQL("(select count(*) from {} as {}{})").format(CALL, name, filters)
 
 
 def _page_of_values(page: Page, binder: Binder) -> tuple[sql.Composable, sql.Composable]:

@@ -45,7 +45,7 @@ _STATUS_BY_PREFIX = {
 
 
 class RestFailure(Exception):
-    """A refusal, with its HTTP status and its PostgREST code or SQLSTATE."""
+    """A refusal, with its HTTP status and its PostgREST code or SQLSTATE; `details` is text, or JSON for PGRST201."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class RestFailure(Exception):
         code: str,
         message: str,
         *,
-        details: str | None = None,
+        details: object = None,
         hint: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
@@ -80,6 +80,10 @@ class UnknownName(RestFailure):
         self.schema = schema
         self.relation = relation
         self.column = column
+
+
+class UnknownLink(RestFailure):
+    """A way from one relation to another that the schema cache has not; it may only be too old."""
 
 
 def unparsable(what: str, text: str, position: int, expected: str) -> RestFailure:

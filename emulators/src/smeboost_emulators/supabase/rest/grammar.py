@@ -1,4 +1,6 @@
-"""PostgREST's little languages: `select`, `order`, filters, `and=(...)`, lists of columns. Text in, values out.
+"""PostgREST's little languages: `order`, filters, `and=(...)`, lists of columns. Text in, values out.
+
+The language of `select` is in `selects.py`; the values of all of them are here.
 
 Rules of this room:
 
@@ -7,13 +9,12 @@ Rules of this room:
 - Depth and number are limited, because the text is a stranger's.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from smeboost_emulators.supabase.rest.errors import RestFailure, not_built, unparsable
+from smeboost_emulators.supabase.rest.reader import Reader
 
 DEPTH_MAX = 32
-TERMS_MAX = 500
 IS_VALUES = ("null", "not_null", "true", "false", "unknown")
 COMPARISONS = ("eq", "neq", "gt", "gte", "lt", "lte", "like", "ilike", "match", "imatch", "isdistinct")
 CONTAINMENTS = ("cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj")
@@ -42,11 +43,31 @@ class Field:
 
 @dataclass(frozen=True)
 class Selected:
-    """One item of `select`; the name `*` stands for all columns."""
+    """One column of `select`; the name `*` stands for all columns.
+
+    `cast` comes before the aggregate, `result_cast` after it.
+    """
 
     field: Field
     alias: str | None = None
     cast: str | None = None
+    aggregate: str | None = None
+    result_cast: str | None = None
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One related resource of `select`, with its own items; `spread` puts them among its parent's."""
+
+    name: str
+    items: "tuple[Selected | Embedded, ...]"
+    alias: str | None = None
+    hint: str | None = None
+    inner: bool = False
+    spread: bool = False
+
+
+Item = Selected | Embedded
 
 
 @dataclass(frozen=True)
@@ -73,29 +94,28 @@ class Logic:
 
 @dataclass(frozen=True)
 class OrderTerm:
-    """One term of `order`."""
+    """One term of `order`; the field is that of the to-one embed `relation`, if there is one."""
 
     field: Field
     descending: bool = False
     nulls: Literal["first", "last"] | None = None
+    relation: str | None = None
 
 
-def parse_select(text: str) -> tuple[Selected, ...]:
-    """The items of `select=`; an empty text selects nothing."""
-    reader = _Reader(text, "select parameter")
-    if reader.done():
-        return ()
-    items = [_selected(reader)]
-    while reader.take(","):
-        reader.count(len(items))
-        items.append(_selected(reader))
-    reader.end('"," or end of input')
-    return tuple(items)
+@dataclass(frozen=True)
+class Scoped:
+    """What a parameter says about the embed that `path` leads to, by aliases or names."""
+
+    path: tuple[str, ...]
+    filters: tuple[Filter | Logic, ...] = ()
+    order: tuple[OrderTerm, ...] = ()
+    limit: int | None = None
+    offset: int | None = None
 
 
 def parse_order(text: str) -> tuple[OrderTerm, ...]:
     """The terms of `order=`."""
-    reader = _Reader(text, "order")
+    reader = Reader(text, "order")
     terms = [_order_term(reader)]
     while reader.take(","):
         reader.count(len(terms))
@@ -106,7 +126,7 @@ def parse_order(text: str) -> tuple[OrderTerm, ...]:
 
 def parse_names(text: str, what: str) -> tuple[str, ...]:
     """The column names of `columns=` and `on_conflict=`."""
-    reader = _Reader(text, what)
+    reader = Reader(text, what)
     names = [reader.name()]
     while reader.take(","):
         reader.count(len(names))
@@ -115,107 +135,42 @@ def parse_names(text: str, what: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def parse_key(text: str) -> Field:
-    """The field that a filter's parameter name spells."""
-    reader = _Reader(text, "filter key")
-    found = _field(reader)
-    if reader.peek(".") and not reader.done():
-        raise not_built("Filtering on embedded resources is")
+def parse_key(text: str) -> tuple[tuple[str, ...], Field]:
+    """The embeds that lead to a field, and the field, as a filter's parameter name spells them: `a.b.column->>key`."""
+    reader = Reader(text, "filter key")
+    path: list[str] = []
+    found = field_of(reader)
+    while not found.path and reader.take("."):
+        path.append(found.name)
+        if len(path) > DEPTH_MAX:
+            raise reader.problem(f"at most {DEPTH_MAX} levels")
+        found = field_of(reader)
     reader.end("-> or ->> or end of input")
-    return found
+    return tuple(path), found
+
+
+def parse_path(text: str) -> tuple[str, ...]:
+    """The embeds that a parameter name like `a.b.order` leads to, without its last word."""
+    path, last = parse_key(text)
+    return (*path, last.name)
 
 
 def parse_filter(found: Field, text: str) -> Filter:
     """The condition that a parameter's value spells: everything after the operator is the value."""
-    reader = _Reader(text, "filter")
+    reader = Reader(text, "filter")
     return _condition(reader, found, nested=False)
 
 
 def parse_logic(joint: Literal["and", "or"], text: str, *, negated: bool) -> Logic:
     """The tree of `and=(...)` or `or=(...)`."""
-    reader = _Reader(text, "logic tree")
+    reader = Reader(text, "logic tree")
     tree = Logic(joint, _terms(reader, 0), negated)
     reader.end("end of input")
     return tree
 
 
-@dataclass
-class _Reader:
-    """A position in a text."""
-
-    text: str
-    what: str
-    position: int = 0
-    number: int = field(default=0)
-
-    def done(self) -> bool:
-        return self.position >= len(self.text)
-
-    def peek(self, expected: str) -> bool:
-        return self.text.startswith(expected, self.position)
-
-    def take(self, expected: str) -> bool:
-        if not self.peek(expected):
-            return False
-        self.position += len(expected)
-        return True
-
-    def need(self, expected: str) -> None:
-        if not self.take(expected):
-            raise self.problem(f'"{expected}"')
-
-    def end(self, expected: str) -> None:
-        if not self.done():
-            raise self.problem(expected)
-
-    def problem(self, expected: str) -> RestFailure:
-        return unparsable(self.what, self.text, self.position, expected)
-
-    def count(self, terms: int) -> None:
-        if terms >= TERMS_MAX:
-            raise self.problem(f"at most {TERMS_MAX} terms")
-
-    def until(self, stops: str) -> str:
-        start = self.position
-        while self.position < len(self.text) and self.text[self.position] not in stops:
-            self.position += 1
-        return self.text[start : self.position]
-
-    def quoted(self) -> str:
-        """A double-quoted text, in which a backslash takes the next character as it is."""
-        self.need('"')
-        characters: list[str] = []
-        while not self.done():
-            character = self.text[self.position]
-            self.position += 1
-            if character == '"':
-                return "".join(characters)
-            if character == "\\" and not self.done():
-                character = self.text[self.position]
-                self.position += 1
-            characters.append(character)
-        raise self.problem('"\\""')
-
-    def name(self) -> str:
-        """An identifier: quoted, or letters, digits, `_`, `$`, spaces, and dashes that begin no arrow."""
-        if self.peek('"'):
-            return self.quoted()
-        start = self.position
-        while not self.done() and self._in_name():
-            self.position += 1
-        name = self.text[start : self.position].strip()
-        if not name:
-            raise self.problem("field name")
-        return name
-
-    def _in_name(self) -> bool:
-        character = self.text[self.position]
-        if character == "-":
-            return not self.peek("->")
-        return character.isalnum() or character in "_$ "
-
-
-def _field(reader: _Reader) -> Field:
+def field_of(reader: Reader) -> Field:
+    """The field at the reader's position."""
     name = reader.name()
     steps: list[Step] = []
     while reader.peek("->"):
@@ -226,48 +181,18 @@ def _field(reader: _Reader) -> Field:
     return Field(name, tuple(steps))
 
 
-def _json_key(reader: _Reader) -> str:
+def _json_key(reader: Reader) -> str:
     if reader.take("-"):
         return f"-{reader.name()}"
     return reader.name()
 
 
-def _selected(reader: _Reader) -> Selected:
-    if reader.take("..."):
-        raise not_built("Embedding (spread) is")
-    if reader.take("*"):
-        return Selected(Field("*"))
-    start = reader.position
-    alias = reader.name()
-    if reader.peek(":") and not reader.peek("::"):
-        reader.need(":")
-    else:
-        alias, reader.position = None, start
-    found = _field(reader)
-    _refuse_calls(reader, found)
-    cast = _cast(reader) if reader.take("::") else None
-    return Selected(found, alias, cast)
-
-
-def _refuse_calls(reader: _Reader, found: Field) -> None:
-    aggregated = any(reader.peek(f".{name}()") for name in AGGREGATES)
-    if aggregated or (found.name == "count" and reader.peek("()")):
-        raise RestFailure(400, "PGRST123", "Use of aggregate functions is not allowed")
-    if reader.peek("(") or reader.peek("!"):
-        raise not_built("Embedding is")
-
-
-def _cast(reader: _Reader) -> str:
-    name = reader.until(",").strip()
-    if not name:
-        raise reader.problem("type name")
-    return name
-
-
-def _order_term(reader: _Reader) -> OrderTerm:
-    found = _field(reader)
-    if reader.peek("("):
-        raise not_built("Ordering by embedded resources is")
+def _order_term(reader: Reader) -> OrderTerm:
+    found = field_of(reader)
+    relation = None
+    if not found.path and reader.take("("):
+        relation, found = found.name, field_of(reader)
+        reader.need(")")
     descending = False
     nulls: Literal["first", "last"] | None = None
     if reader.take(".asc") or reader.peek(".desc"):
@@ -278,10 +203,10 @@ def _order_term(reader: _Reader) -> OrderTerm:
         nulls = "last"
     if not (reader.done() or reader.peek(",")):
         raise reader.problem('"asc", "desc", "nullsfirst" or "nullslast"')
-    return OrderTerm(found, descending, nulls)
+    return OrderTerm(found, descending, nulls, relation)
 
 
-def _terms(reader: _Reader, depth: int) -> tuple[Filter | Logic, ...]:
+def _terms(reader: Reader, depth: int) -> tuple[Filter | Logic, ...]:
     if depth > DEPTH_MAX:
         raise reader.problem(f"at most {DEPTH_MAX} levels")
     reader.need("(")
@@ -294,7 +219,7 @@ def _terms(reader: _Reader, depth: int) -> tuple[Filter | Logic, ...]:
     return tuple(terms)
 
 
-def _term(reader: _Reader, depth: int) -> Filter | Logic:
+def _term(reader: Reader, depth: int) -> Filter | Logic:
     start = reader.position
     negated = reader.take("not.")
     for joint in ("and", "or"):
@@ -302,12 +227,12 @@ def _term(reader: _Reader, depth: int) -> Filter | Logic:
             reader.need(joint)
             return Logic(joint, _terms(reader, depth + 1), negated)
     reader.position = start
-    found = _field(reader)
+    found = field_of(reader)
     reader.need(".")
     return _condition(reader, found, nested=True)
 
 
-def _condition(reader: _Reader, found: Field, *, nested: bool) -> Filter:
+def _condition(reader: Reader, found: Field, *, nested: bool) -> Filter:
     negated = reader.take("not.")
     start = reader.position
     operator = reader.until(".(")
@@ -322,12 +247,13 @@ def _condition(reader: _Reader, found: Field, *, nested: bool) -> Filter:
     value = _nested_value(reader) if nested else reader.until("")
     if operator == "is":
         value = value.lower()
+        value = value.lower()
         if value not in IS_VALUES:
             raise reader.problem("null, not_null, true, false or unknown")
     return Filter(found, operator, value, negated=negated, quantifier=quantifier, language=language)
 
 
-def _modifier(reader: _Reader) -> str | None:
+def _modifier(reader: Reader) -> str | None:
     if not reader.take("("):
         return None
     modifier = reader.until(")")
@@ -335,7 +261,7 @@ def _modifier(reader: _Reader) -> str | None:
     return modifier
 
 
-def _meaning(reader: _Reader, operator: str, modifier: str | None) -> tuple[Literal["any", "all"] | None, str | None]:
+def _meaning(reader: Reader, operator: str, modifier: str | None) -> tuple[Literal["any", "all"] | None, str | None]:
     if modifier is None:
         return None, None
     if operator in SEARCHES:
@@ -347,7 +273,7 @@ def _meaning(reader: _Reader, operator: str, modifier: str | None) -> tuple[Lite
     raise reader.problem(_EXPECTED_OPERATOR)
 
 
-def _list(reader: _Reader, *, nested: bool) -> tuple[str, ...]:
+def _list(reader: Reader, *, nested: bool) -> tuple[str, ...]:
     reader.need("(")
     values: list[str] = []
     if not reader.peek(")"):
@@ -360,16 +286,21 @@ def _list(reader: _Reader, *, nested: bool) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _list_value(reader: _Reader) -> str:
-    return reader.quoted() if reader.peek('"') else reader.until(",)")
-
-
-def _nested_value(reader: _Reader) -> str:
-    """A value inside a tree: quoted, a `{...}` array, or everything up to a comma or parenthesis."""
+def _list_value(reader: Reader) -> str:
+    """Quoted, unless something follows the quotation; or everything up to a comma or parenthesis."""
+    start = reader.position
     if reader.peek('"'):
-        return reader.quoted()
+        value = reader.quoted()
+        if reader.peek(",") or reader.peek(")"):
+            return value
+        reader.position = start
+    return reader.until(",)")
+
+
+def _nested_value(reader: Reader) -> str:
+    """A value inside a tree: quoted, a `{...}` array, or everything up to a comma or parenthesis."""
     if reader.peek("{"):
         inside = reader.until("}")
         reader.need("}")
         return f"{inside}}}"
-    return reader.until(",)")
+    return _list_value(reader)

@@ -136,8 +136,15 @@ def chosen_page(query: QueryParams, headers: Headers, method: str, *, rows_max: 
 
 def _number(query: QueryParams, name: str) -> int | None:
     text = query.get(name)
-    if text is None:
-        return None
+    return None if text is None else page_number(name, text)
+
+
+def page_number(name: str, text: str) -> int:
+    """The number that a `limit` or `offset` says.
+
+    Raises:
+        RestFailure: PGRST100 for what is no number, PGRST103 for a negative limit.
+    """
     if text.startswith("-") and text[1:].isascii() and text[1:].isdecimal() and name == "limit":
         raise unsatisfiable("Limit should be greater than or equal to zero.")
     number = whole_number(text)

@@ -8,7 +8,10 @@ from starlette.responses import Response
 from smeboost_emulators.supabase.rest import reads
 from smeboost_emulators.supabase.rest.answers import Asked, Statement, require_one, response_of
 from smeboost_emulators.supabase.rest.preferences import content_range, unsatisfiable
-from smeboost_emulators.supabase.rest.statements import Binder, Target
+from smeboost_emulators.supabase.rest.rows import matching
+from smeboost_emulators.supabase.rest.statements import Binder
+from smeboost_emulators.supabase.rest.targets import Target
+from smeboost_emulators.supabase.rest.trees import Limits, Tree, tree_of
 
 
 async def read(statement: Statement, asked: Asked, target: Target) -> Response:
@@ -20,17 +23,10 @@ async def read(statement: Statement, asked: Asked, target: Target) -> Response:
     """
     how = asked.preferences.chosen.get("count")
     binder = Binder()
-    composed = reads.read(
-        target,
-        asked.query,
-        asked.page,
-        binder,
-        form=asked.form,
-        with_body=asked.method != "HEAD",
-        counted=how == "exact",
-    )
+    tree = read_tree(asked, target, statement.limits)
+    composed = reads.read(tree, binder, form=asked.form, with_body=asked.method != "HEAD", counted=how == "exact")
     result = await statement.result(composed, binder, asked.form.plan)
-    total = result.total if how in {None, "exact"} else await _estimate(statement, asked, target, how or "")
+    total = result.total if how in {None, "exact"} else await _estimate(statement, tree, how or "")
     require_one(asked.form, result.rows)
     offset = asked.page.offset
     if total is not None and offset > total:
@@ -39,14 +35,33 @@ async def read(statement: Statement, asked: Asked, target: Target) -> Response:
     return response_of(asked, 206 if partial else 200, result, content_range(offset, result.rows, total))
 
 
-async def _estimate(statement: Statement, asked: Asked, target: Target, how: str) -> int:
+def read_tree(asked: Asked, target: Target, limits: Limits) -> Tree:
+    """What a request reads of a target.
+
+    Raises:
+        RestFailure: see `tree_of`.
+    """
+    query = asked.query
+    return tree_of(
+        target,
+        query.select,
+        query.scoped,
+        limits,
+        filters=query.filters,
+        order=query.order,
+        limit=asked.page.limit,
+        offset=asked.page.offset,
+    )
+
+
+async def _estimate(statement: Statement, tree: Tree, how: str) -> int:
     """`planned` asks the planner; `estimated` counts as far as the row limit and asks the planner beyond it."""
     if how == "estimated":
         binder = Binder()
         limit = statement.rows_max + 1
-        counted = await statement.number(reads.count(target, asked.query, binder, at_most=limit), binder)
+        counted = await statement.number(reads.count(tree, binder, at_most=limit), binder)
         if counted < limit:
             return counted
     binder = Binder()
-    planned = await statement.planned_rows(reads.matching(target, asked.query, binder), binder)
+    planned = await statement.planned_rows(matching(tree, binder), binder)
     return planned if how == "planned" else max(planned, statement.rows_max + 1)

@@ -5,35 +5,38 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 
-from smeboost_emulators.supabase.rest.errors import RestFailure, not_built
+from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.grammar import (
-    Field,
     Filter,
+    Item,
     Logic,
     OrderTerm,
-    Selected,
+    Scoped,
     parse_filter,
     parse_key,
     parse_logic,
     parse_names,
     parse_order,
-    parse_select,
+    parse_path,
 )
+from smeboost_emulators.supabase.rest.preferences import page_number
+from smeboost_emulators.supabase.rest.selects import EVERYTHING, parse_select
 
 PARAMETERS_MAX = 1000
 _NOT_FILTERS = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})
-_EVERYTHING = (Selected(Field("*")),)
+_PAGE = ("limit", "offset")
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a request's query string says."""
+    """What a request's query string says; `scoped` is about embeds, all else about the resource itself."""
 
-    select: tuple[Selected, ...]
+    select: tuple[Item, ...]
     filters: tuple[Filter | Logic, ...]
     order: tuple[OrderTerm, ...]
     columns: tuple[str, ...] | None
     on_conflict: tuple[str, ...] | None
+    scoped: tuple[Scoped, ...] = ()
 
 
 def query_params(query_string: bytes) -> QueryParams:
@@ -66,22 +69,41 @@ def parse_query(params: QueryParams) -> Query:
     """The query string in the words of `grammar.py`.
 
     Raises:
-        RestFailure: PGRST100, or PGRST127 for embedding.
+        RestFailure: PGRST100.
     """
     columns, on_conflict = params.get("columns"), params.get("on_conflict")
+    conditions = [parse_condition(name, value) for name, value in params.multi_items() if name not in _NOT_FILTERS]
     return Query(
-        select=parse_select(params["select"]) if "select" in params else _EVERYTHING,
-        filters=tuple(_filter(name, value) for name, value in params.multi_items() if name not in _NOT_FILTERS),
+        select=parse_select(params["select"]) if "select" in params else EVERYTHING,
+        filters=tuple(term for condition in conditions if not condition.path for term in condition.filters),
         order=parse_order(params["order"]) if params.get("order") else (),
         columns=parse_names(columns, "columns parameter") if columns else None,
         on_conflict=parse_names(on_conflict, "on_conflict parameter") if on_conflict else None,
+        scoped=tuple(condition for condition in conditions if condition.path),
     )
 
 
-def _filter(name: str, value: str) -> Filter | Logic:
-    plain = name.removeprefix("not.")
-    if plain == "and" or plain == "or":  # noqa: PLR1714  # narrows the type
-        return parse_logic(plain, value, negated=name != plain)
-    if name.endswith((".and", ".or", ".order", ".limit", ".offset")) and not name.startswith('"'):
-        raise not_built("Filtering on embedded resources is")
-    return parse_filter(parse_key(name), value)
+def parse_condition(name: str, value: str) -> Scoped:
+    """What one parameter says: about the resource itself if the path is empty, else about an embed.
+
+    Raises:
+        RestFailure: PGRST100.
+    """
+    above, _, last = name.rpartition(".")
+    if last in {"and", "or"}:
+        return _tree(name, value)
+    if above and last == "order":
+        return Scoped(parse_path(above), order=parse_order(value) if value else ())
+    if above and last in _PAGE:
+        number, path = page_number(last, value), parse_path(above)
+        return Scoped(path, limit=number) if last == "limit" else Scoped(path, offset=number)
+    path, found = parse_key(name)
+    return Scoped(path, (parse_filter(found, value),))
+
+
+def _tree(name: str, value: str) -> Scoped:
+    above, _, last = name.rpartition(".")
+    negated = above == "not" or above.endswith(".not")
+    path = above[: -len("not")].removesuffix(".") if negated else above
+    joint = "and" if last == "and" else "or"
+    return Scoped(parse_path(path) if path else (), (parse_logic(joint, value, negated=negated),))

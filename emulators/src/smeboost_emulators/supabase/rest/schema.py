@@ -18,6 +18,8 @@ from smeboost_shared.logs import get_logger
 
 from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
+from smeboost_emulators.supabase.rest.links import read_links
+from smeboost_emulators.supabase.rest.relationships import Relationships
 
 RECONNECT_SECONDS = 1.0
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"
@@ -45,6 +47,23 @@ select n.nspname, t.typname, format_type(t.oid, null)
 from pg_type t join pg_namespace n on n.oid = t.typnamespace
 where (n.nspname = 'pg_catalog' or n.nspname = any(%s)) and t.typtype in ('b', 'd', 'e', 'r', 'm')
   and t.typname !~ '^pg_'
+"""
+_FIELDS = """
+select an.nspname, ac.relname, n.nspname, p.proname, tn.nspname, t.typname, t.typcategory
+from pg_proc p
+join pg_namespace n on n.oid = p.pronamespace
+join pg_type a on a.oid = p.proargtypes[0]
+join pg_class ac on ac.oid = a.typrelid
+join pg_namespace an on an.oid = ac.relnamespace
+join pg_type t on t.oid = p.prorettype
+join pg_namespace tn on tn.oid = t.typnamespace
+where p.pronargs = 1 and p.prokind = 'f' and p.provariadic = 0 and not p.proretset and n.nspname = any(%(searched)s)
+  and an.nspname = any(%(exposed)s) and t.typtype in ('b', 'd', 'e', 'r', 'm')
+"""
+# Changes with whatever could make a new name or a new way from one relation to another.
+_FINGERPRINT = """
+select concat_ws(' ', (select count(*) || '-' || max(oid) from pg_class), (select count(*) || '-' || max(oid)
+  from pg_constraint), (select count(*) || '-' || max(oid) from pg_proc), (select max(oid) from pg_rewrite))
 """
 _EXISTS = """
 select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -81,13 +100,29 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ComputedField:
+    """A function of a relation's row that gives one value."""
+
+    schema: str
+    name: str
+    type: TypeName
+    category: str
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The function in a statement."""
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True)
 class Relation:
-    """A table or a view."""
+    """A table or a view, or the rows of a function; `fields` are computed and no part of `*`."""
 
     schema: str
     name: str
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...]
+    fields: Mapping[str, ComputedField] = field(default_factory=dict[str, ComputedField])
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -97,10 +132,12 @@ class Relation:
 
 @dataclass(frozen=True)
 class Schema:
-    """All relations of the exposed schemas, and all types by every name they go by."""
+    """All relations of the exposed schemas, the ways between them, and all types by every name they go by."""
 
     relations: Mapping[tuple[str, str], Relation] = field(default_factory=dict[tuple[str, str], Relation])
     types: Mapping[str, TypeName] = field(default_factory=dict[str, TypeName])
+    relationships: Relationships = field(default_factory=Relationships)
+    fingerprint: str = ""
 
 
 # SQL's other words for types; PostgreSQL's grammar knows them, its catalog does not.
@@ -110,23 +147,54 @@ _SPELLINGS = {
 }
 
 
-async def read_schema(connection: Connection, exposed: tuple[str, ...]) -> Schema:
-    """The present state of the database; expressions are shown with every name qualified."""
+async def read_schema(connection: Connection, exposed: tuple[str, ...], searched: tuple[str, ...] = ()) -> Schema:
+    """The present state of the database; expressions are shown with every name qualified.
+
+    Functions of a row are also found in the `searched` schemas.
+    """
     await connection.execute("select set_config('search_path', '', true)")
+    fingerprint = await _fingerprint(connection)
+    links = await read_links(connection, exposed)
+    fields = await _fields(connection, exposed, searched)
     relations: dict[tuple[str, str], Relation] = {}
     cursor = await connection.execute(_RELATIONS, (list(exposed),))
     async for schema, name, columns, primary_key in cursor:
         found = [_column(entry) for entry in columns]
         relations[schema, name] = Relation(
-            schema, name, {column.name: column for column in found}, tuple(str(key) for key in primary_key)
+            schema,
+            name,
+            {column.name: column for column in found},
+            tuple(str(key) for key in primary_key) or links.view_keys.get((schema, name), ()),
+            fields.get((schema, name), {}),
         )
+    return Schema(relations, await _types(connection, exposed), links.relationships, fingerprint)
+
+
+async def _types(connection: Connection, exposed: tuple[str, ...]) -> dict[str, TypeName]:
     types: dict[str, TypeName] = dict(_SPELLINGS)
     cursor = await connection.execute(_TYPES, (list(exposed),))
     async for schema, name, shown in cursor:
         types[name] = types[shown] = TypeName(schema, name)
         if name.startswith("_"):
             types[f"{name[1:]}[]"] = TypeName(schema, name)
-    return Schema(relations, types)
+    return types
+
+
+async def _fields(
+    connection: Connection, exposed: tuple[str, ...], searched: tuple[str, ...]
+) -> dict[tuple[str, str], dict[str, ComputedField]]:
+    found: dict[tuple[str, str], dict[str, ComputedField]] = {}
+    values = {"exposed": list(exposed), "searched": [*exposed, *searched]}
+    cursor = await connection.execute(_FIELDS, values)
+    async for owner_schema, owner, schema, name, type_schema, type_name, category in cursor:
+        one = ComputedField(schema, name, TypeName(type_schema, type_name), category)
+        found.setdefault((owner_schema, owner), {}).setdefault(name, one)
+    return found
+
+
+async def _fingerprint(connection: Connection) -> str:
+    row = await (await connection.execute(_FINGERPRINT)).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _column(entry: Mapping[str, object]) -> Column:
@@ -175,8 +243,9 @@ class SchemaCache:
             # One reading that began after we asked is enough for everybody who asked before it.
             if self.reloads > seen + 1:
                 return
+            current = self._configuration.current
             async with self._pool.connection() as connection:
-                self.schema = await read_schema(connection, self._configuration.current.schemas)
+                self.schema = await read_schema(connection, current.schemas, current.extra_search_path)
             self.reloads += 1
 
     async def knows_database(self, schema: str, relation: str, column: str | None) -> bool:
@@ -185,6 +254,11 @@ class SchemaCache:
         async with self._pool.connection() as connection:
             row = await (await connection.execute(_EXISTS, values)).fetchone()
         return bool(row and row[0])
+
+    async def is_old(self) -> bool:
+        """Whether the database has changed since it was read; what only replaces something does not show."""
+        async with self._pool.connection() as connection:
+            return await _fingerprint(connection) != self.schema.fingerprint
 
     async def _listen(self) -> None:
         while True:

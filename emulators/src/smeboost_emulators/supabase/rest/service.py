@@ -25,6 +25,7 @@ from smeboost_emulators.supabase.rest.calling import call, call_of, raw_media, s
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
+    UnknownLink,
     UnknownName,
     database_down,
     from_database,
@@ -41,8 +42,8 @@ from smeboost_emulators.supabase.rest.requests import parse_query, query_params,
 from smeboost_emulators.supabase.rest.rights import usable_functions, usable_relations
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.settings import RestSettings
-from smeboost_emulators.supabase.rest.statements import Target
 from smeboost_emulators.supabase.rest.steering import raised_answer
+from smeboost_emulators.supabase.rest.targets import Target
 from smeboost_emulators.supabase.rest.transactions import Transactions
 from smeboost_emulators.supabase.rest.writing import delete, insert, put, update
 from smeboost_emulators.supabase.tokens import Keyring
@@ -124,9 +125,13 @@ class RestService:
         try:
             return await self._read_or_write(asked, caller)
         except UnknownName as exc:
-            if not await self._cache.knows_database(exc.schema, exc.relation, exc.column):
+            known = await self._cache.knows_database(exc.schema, exc.relation, exc.column)
+            if not (known or await self._cache.is_old()):
                 raise await self._hinted(exc, caller) from None
-            await self._cache.reload()
+        except UnknownLink:
+            if not await self._cache.is_old():
+                raise
+        await self._cache.reload()
         return await self._read_or_write(asked, caller)
 
     async def _read_or_write(self, asked: Asked, caller: Caller) -> Response:

@@ -32,6 +32,9 @@ class RestSettings(Settings):
     db_tx_end: Literal["commit", "commit-allow-override", "rollback", "rollback-allow-override"] = Field(
         "commit", validation_alias="PGRST_DB_TX_END", description="how transactions end, and whether Prefer: tx decides"
     )
+    db_aggregates_enabled: bool = Field(
+        False, validation_alias="PGRST_DB_AGGREGATES_ENABLED", description="whether clients may aggregate rows"
+    )
     db_plan_enabled: bool = Field(
         False, validation_alias="PGRST_DB_PLAN_ENABLED", description="whether clients may see execution plans"
     )

@@ -1,4 +1,4 @@
-"""Turn a parsed request into one SQL statement.
+"""Values, conditions and order of a parsed request as SQL; `rows.py` makes statements of them.
 
 Rules of this room:
 
@@ -8,15 +8,15 @@ Rules of this room:
 - JSON is made by PostgreSQL, so numbers, dates and arrays look as they do in PostgREST.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import LiteralString, cast
 
 from psycopg import sql
 
-from smeboost_emulators.supabase.rest.errors import RestFailure, UnknownName
-from smeboost_emulators.supabase.rest.grammar import Field, Filter, Logic, OrderTerm, Selected
-from smeboost_emulators.supabase.rest.schema import Column, Relation, Schema, TypeName
+from smeboost_emulators.supabase.rest.grammar import Field, Filter, Logic, OrderTerm
+from smeboost_emulators.supabase.rest.schema import ComputedField
+from smeboost_emulators.supabase.rest.targets import Target
 
 _OPERATORS: dict[str, LiteralString] = {
     "eq": "=",
@@ -68,54 +68,14 @@ class Binder:
         return sql.SQL(cast(LiteralString, f"${len(self.values)}"))
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a request is about, and how its names are looked up."""
-
-    relation: Relation
-    schema: Schema
-
-    def column(self, name: str) -> Column:
-        """The column with this name.
-
-        Raises:
-            UnknownName: 42703, as PostgreSQL itself would say.
-        """
-        found = self.relation.columns.get(name)
-        if found is None:
-            failure = RestFailure(400, "42703", f"column {self.relation.name}.{name} does not exist")
-            raise UnknownName(failure, schema=self.relation.schema, relation=self.relation.name, column=name)
-        return found
-
-    def written(self, name: str) -> Column:
-        """The column with this name, for a write.
-
-        Raises:
-            UnknownName: PGRST204.
-        """
-        found = self.relation.columns.get(name)
-        if found is None:
-            message = f"Could not find the '{name}' column of '{self.relation.name}' in the schema cache"
-            failure = RestFailure(400, "PGRST204", message)
-            raise UnknownName(failure, schema=self.relation.schema, relation=self.relation.name, column=name)
-        return found
-
-    def cast_type(self, name: str) -> TypeName:
-        """The type that a `::cast` names.
-
-        Raises:
-            RestFailure: 42704.
-        """
-        found = self.schema.types.get(name.lower())
-        if found is None:
-            raise RestFailure(400, "42704", f'type "{name}" does not exist')
-        return found
-
-
 def value_of(target: Target, found: Field, binder: Binder) -> sql.Composable:
     """The expression of a column or of something inside it."""
-    column = target.column(found.name)
-    expression: sql.Composable = sql.Identifier(target.relation.name, column.name)
+    column = target.field(found.name)
+    expression: sql.Composable
+    if isinstance(column, ComputedField):
+        expression = sql.SQL("{}({})").format(column.identifier, target.row)
+    else:
+        expression = sql.Identifier(target.name, column.name)
     if found.path and column.type.name not in _JSON_TYPES:
         expression = sql.SQL("to_jsonb({})").format(expression)
     for step in found.path:
@@ -126,21 +86,31 @@ def value_of(target: Target, found: Field, binder: Binder) -> sql.Composable:
     return expression
 
 
-def condition(target: Target, node: Filter | Logic, binder: Binder) -> sql.Composable:
-    """The condition of a filter or of a tree of them."""
+def condition(
+    target: Target,
+    node: Filter | Logic,
+    binder: Binder,
+    special: Callable[[Filter], sql.Composable | None] | None = None,
+) -> sql.Composable:
+    """The condition of a filter or of a tree of them; `special` may know better what a filter means."""
     if isinstance(node, Logic):
         joint = sql.SQL(" and " if node.joint == "and" else " or ")
-        inside = joint.join([condition(target, term, binder) for term in node.terms])
+        inside = joint.join([condition(target, term, binder, special) for term in node.terms])
     else:
-        inside = _comparison(target, node, binder)
+        inside = (special(node) if special else None) or _comparison(target, node, binder)
     return sql.SQL("not ({})" if node.negated else "({})").format(inside)
 
 
 def where(target: Target, nodes: Sequence[Filter | Logic], binder: Binder) -> sql.Composable:
     """The `where` clause, or nothing."""
-    if not nodes:
+    return where_all([condition(target, node, binder) for node in nodes])
+
+
+def where_all(conditions: Sequence[sql.Composable]) -> sql.Composable:
+    """The `where` clause of conditions that must all hold, or nothing."""
+    if not conditions:
         return sql.SQL("")
-    return sql.SQL(" where {}").format(sql.SQL(" and ").join([condition(target, node, binder) for node in nodes]))
+    return sql.SQL(" where {}").format(sql.SQL(" and ").join(conditions))
 
 
 def _comparison(target: Target, node: Filter, binder: Binder) -> sql.Composable:
@@ -160,7 +130,7 @@ def _comparison(target: Target, node: Filter, binder: Binder) -> sql.Composable:
 
 def _search(target: Target, node: Filter, left: sql.Composable, binder: Binder) -> sql.Composable:
     language = sql.SQL("{}::regconfig, ").format(binder.bind(node.language)) if node.language else sql.SQL("")
-    column = target.column(node.field.name)
+    column = target.field(node.field.name)
     if node.field.path or column.type.name != "tsvector":
         left = sql.SQL("to_tsvector({}{})").format(language, left)
     query = sql.SQL(_SEARCHES[node.operator])
@@ -173,46 +143,7 @@ def array_literal(values: Sequence[str]) -> str:
     return "{" + ",".join(quoted) + "}"
 
 
-def order_by(target: Target, terms: Sequence[OrderTerm], binder: Binder) -> sql.Composable:
-    """The `order by` clause, or nothing."""
-    if not terms:
-        return sql.SQL("")
-    parts: list[sql.Composable] = []
-    for term in terms:
-        direction = sql.SQL(" desc" if term.descending else " asc")
-        parts.append(value_of(target, term.field, binder) + direction + sql.SQL(_NULLS[term.nulls]))
-    return sql.SQL(" order by {}").format(sql.SQL(", ").join(parts))
-
-
-def select_list(target: Target, items: Sequence[Selected], binder: Binder) -> sql.Composable:
-    """The expressions of `select=`."""
-    return sql.SQL(", ").join([_selected(target, item, binder) for item in items])
-
-
-def _selected(target: Target, item: Selected, binder: Binder) -> sql.Composable:
-    if item.field.name == "*":
-        return sql.SQL("{}.*").format(sql.Identifier(target.relation.name))
-    expression = value_of(target, item.field, binder)
-    if item.cast:
-        expression = sql.SQL("cast({} as {})").format(expression, target.cast_type(item.cast).identifier)
-    return sql.SQL("{} as {}").format(expression, sql.Identifier(_output_name(item)))
-
-
-def _output_name(item: Selected) -> str:
-    """The alias, else the last JSON key that is no index, else the column's name."""
-    if item.alias:
-        return item.alias
-    keys = [step.key for step in item.field.path if not step.key.lstrip("-").isdecimal()]
-    return keys[-1] if keys else item.field.name
-
-
-def returned_columns(target: Target, items: Sequence[Selected]) -> sql.Composable:
-    """What a write has to return so that `select_list` can be made of it; qualified, as a body joins an update."""
-    names = list(dict.fromkeys(item.field.name for item in items))
-    table = target.relation.name
-    if not names:
-        # Nothing is asked for, so nothing needs the right to be read.
-        return sql.SQL("1 as written")
-    if "*" in names:
-        return sql.SQL("{}.*").format(sql.Identifier(table))
-    return sql.SQL(", ").join([sql.Identifier(table, target.column(name).name) for name in names])
+def sorted_by(expression: sql.Composable, term: OrderTerm) -> sql.Composable:
+    """One item of an `order by`."""
+    direction = sql.SQL(" desc" if term.descending else " asc")
+    return expression + direction + sql.SQL(_NULLS[term.nulls])

@@ -18,6 +18,7 @@ from smeboost_emulators.supabase.pools import Pool
 from smeboost_emulators.supabase.rest.answers import Asked, Statement
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.settings import RestSettings
+from smeboost_emulators.supabase.rest.trees import Limits
 
 
 class Transactions:
@@ -51,7 +52,8 @@ class Transactions:
             if settings.db_pre_request:
                 name = sql.Identifier(*settings.db_pre_request.split("."))
                 await cursor.execute(sql.SQL("select {}()").format(name))
-            response = await perform(Statement(connection, cursor, settings.db_max_rows))
+            limits = Limits(settings.db_max_rows, settings.db_aggregates_enabled)
+            response = await perform(Statement(connection, cursor, limits))
             if asked.preferences.chosen.get("tx", settings.tx_default) == "rollback":
                 raise psycopg.Rollback
         return response

@@ -12,14 +12,14 @@ from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.payloads import Payload
 from smeboost_emulators.supabase.rest.reads import SOURCE
 from smeboost_emulators.supabase.rest.requests import Query
+from smeboost_emulators.supabase.rest.rows import returned_columns, rows_of
 from smeboost_emulators.supabase.rest.schema import Column
 from smeboost_emulators.supabase.rest.statements import (
     Binder,
-    Target,
-    returned_columns,
-    select_list,
     where,
 )
+from smeboost_emulators.supabase.rest.targets import Target
+from smeboost_emulators.supabase.rest.trees import Tree
 
 BODY = "pgrst_body"
 # How many of the rows were inserted and not merged, counted without any right to read the table (PostgREST's way).
@@ -86,19 +86,15 @@ def delete(target: Target, query: Query, binder: Binder) -> sql.Composable:
     return sql.SQL("delete from {}{}").format(target.relation.identifier, where(target, query.filters, binder))
 
 
-def returning(
-    target: Target, change: sql.Composable, items: Sequence[Selected] | None, binder: Binder, form: Form
-) -> sql.Composable:
-    """Run `change` and give the number of its rows and, unless `items` is None, the rows themselves."""
-    returned = returned_columns(target, items or ())
-    changed = sql.SQL("with {} as ({} returning {})").format(SOURCE, change, returned)
-    if items is None:
+def returning(change: sql.Composable, tree: Tree | None, binder: Binder, form: Form) -> sql.Composable:
+    """Run `change` and give the number of its rows and, unless `tree` is None, the rows themselves."""
+    changed = sql.SQL("with {} as ({} returning {})").format(SOURCE, change, returned_columns(tree))
+    if tree is None:
         return sql.SQL("{} {}").format(changed, outcome(SOURCE))
-    shown = sql.SQL("select {} from {} as {}").format(
-        select_list(target, items, binder), SOURCE, sql.Identifier(target.relation.name)
-    )
     result = sql.Identifier("pgrst_result")
-    return sql.SQL("{}, {} as ({}) {}").format(changed, result, shown, outcome(result, body=body_of(result, form)))
+    return sql.SQL("{}, {} as ({}) {}").format(
+        changed, result, rows_of(tree, binder), outcome(result, body=body_of(result, form))
+    )
 
 
 def key_items(target: Target) -> tuple[Selected, ...]:

@@ -4,6 +4,8 @@ An answer that the caller cannot take (not one row, too many rows) undoes the wr
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from psycopg import sql
@@ -12,11 +14,14 @@ from starlette.responses import Response
 from smeboost_emulators.supabase.rest import writes
 from smeboost_emulators.supabase.rest.answers import Asked, Result, Statement, require_one, response_of
 from smeboost_emulators.supabase.rest.errors import RestFailure, invalid_body
-from smeboost_emulators.supabase.rest.grammar import Filter
+from smeboost_emulators.supabase.rest.grammar import Filter, Item
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.payloads import Payload, parse_payload
 from smeboost_emulators.supabase.rest.preferences import content_range
-from smeboost_emulators.supabase.rest.statements import Binder, Target
+from smeboost_emulators.supabase.rest.reads import SOURCE
+from smeboost_emulators.supabase.rest.statements import Binder
+from smeboost_emulators.supabase.rest.targets import Target
+from smeboost_emulators.supabase.rest.trees import Tree, tree_of
 
 
 async def insert(statement: Statement, asked: Asked, target: Target) -> Response:
@@ -117,12 +122,20 @@ async def _changed(
         items = asked.query.select
     elif asked.preferences.representation == "headers-only" and asked.method == "POST" and target.relation.primary_key:
         items, form = writes.key_items(target), Form()
-    returning = writes.returning(target, change, items, binder, form)
+    returning = writes.returning(change, _returned_tree(statement, asked, target, items), binder, form)
     result = await statement.result(returning, binder, asked.form.plan)
     require_one(asked.form, result.rows)
     if asked.method in {"PATCH", "DELETE"}:
         require_affordable(asked, result.rows)
     return result
+
+
+def _returned_tree(statement: Statement, asked: Asked, target: Target, items: Sequence[Item] | None) -> Tree | None:
+    """What to show of the rows that were written; what a filter says about the written rows themselves is done."""
+    if items is None:
+        return None
+    written = replace(target, source=SOURCE, typed=False)
+    return tree_of(written, items, asked.query.scoped, statement.limits)
 
 
 def _key_of_address(asked: Asked, target: Target) -> dict[str, str]:
