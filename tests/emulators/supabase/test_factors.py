@@ -430,10 +430,28 @@ def test_a_sealed_secret_is_unreadable_in_the_database_and_opens_with_an_older_k
         client.auth.sign_in_with_password({"email": "sealed@example.com", "password": PASSWORD})
         code = code_of(factor.totp.secret)
         verified = client.auth.mfa.challenge_and_verify({"factor_id": factor.id, "code": code})
+        [(kept,)] = execute_on(backend, "select secret from auth.mfa_factors")
 
+    assert '"key_id": "new"' in kept
+    assert factor.totp.secret not in kept
     assert factor.totp.secret not in stored
     assert '"alg": "aes-gcm-hkdf"' in stored
     assert verified.user.factors[0].status == "verified"
+
+
+@pytest.mark.parametrize("told", ["fe80::1%eth0", "somewhere", "'; --", "2001:db8::1"])
+def test_whatever_a_proxy_says_of_the_address_is_harmless(http, person, enroll, told):
+    somebody = person()
+    proxied = {"x-forwarded-for": told}
+    body = {"email": somebody.email, "password": somebody.password}
+    session = http.post("/auth/v1/token?grant_type=password", headers=proxied, json=body).json()
+    headers = {"authorization": f"Bearer {session['access_token']}", **proxied}
+    factor = enroll(headers).json()
+    path = f"/auth/v1/factors/{factor['id']}"
+    challenge = http.post(f"{path}/challenge", headers=headers).json()["id"]
+    answer = {"challenge_id": challenge, "code": code_of(factor["totp"]["secret"])}
+
+    assert http.post(f"{path}/verify", headers=headers, json=answer).status_code == 200
 
 
 @pytest.mark.parametrize(

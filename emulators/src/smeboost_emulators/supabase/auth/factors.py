@@ -128,6 +128,11 @@ async def secret_of(connection: Connection, factor_id: UUID) -> str:
     return str(row[0] or "") if row else ""
 
 
+async def keep_secret(connection: Connection, factor_id: UUID, secret: str) -> None:
+    """Store the secret anew, sealed with another key."""
+    await connection.execute("update auth.mfa_factors set secret = %s where id = %s", (secret, factor_id))
+
+
 async def mark_verified(connection: Connection, factor_id: UUID) -> None:
     """Let a factor count from now on."""
     await connection.execute(

@@ -203,10 +203,15 @@ class Mfa:
         return None
 
     async def _secret(self, connection: Connection, factor: Factor) -> str:
+        """The secret; one that is kept in another way than the settings say now is kept anew."""
+        stored = await factors.secret_of(connection, factor.id)
         try:
-            return self._seal.open(factor.id, await factors.secret_of(connection, factor.id))
+            secret = self._seal.open(factor.id, stored)
         except CannotOpen:
             raise AuthFailure(500, "unexpected_failure", "Database error verifying MFA TOTP secret") from None
+        if not self._seal.is_current(stored):
+            await factors.keep_secret(connection, factor.id, self._seal.close(factor.id, secret))
+        return secret
 
     async def _raised(
         self, request: Request, connection: Connection, user: User, session: Session, factor: Factor

@@ -170,6 +170,8 @@ def _failure(exc: Exception) -> AuthFailure:
 def _refused_by_database(exc: psycopg.Error) -> AuthFailure:
     if isinstance(exc, psycopg.DataError):
         return invalid("A value in the request cannot be stored (a NUL character, or out of range)")
+    if isinstance(exc, psycopg.errors.ForeignKeyViolation):
+        return AuthFailure(409, "conflict", "What this belongs to was deleted in the meantime")
     log.error("database_error", sqlstate=exc.sqlstate, message=exc.diag.message_primary)
     return AuthFailure(500, "unexpected_failure", "Database error")
 

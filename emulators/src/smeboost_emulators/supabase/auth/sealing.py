@@ -45,6 +45,15 @@ class Seal:
         sealed = {"key_id": self.key_id, "alg": ALGORITHM, "data": _base64(data), "nonce": _base64(nonce)}
         return json.dumps(sealed)
 
+    def is_current(self, stored: str) -> bool:
+        """Whether a text is kept as `close` would keep it now."""
+        if not self.key_id:
+            return True
+        try:
+            return stored.startswith("{") and json.loads(stored)["key_id"] == self.key_id
+        except (KeyError, ValueError):
+            return False
+
     def open(self, owner: UUID, stored: str) -> str:
         """The text that was stored in the row `owner`.
 

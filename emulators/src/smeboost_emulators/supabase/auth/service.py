@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -193,8 +194,17 @@ def _meant_for(user: User, audience: object) -> bool:
 
 def client_of(request: Request) -> Client:
     """Who asks, for the session's row."""
-    address = request.client.host if request.client else None
-    return Client(user_agent=request.headers.get("user-agent"), ip=address)
+    return Client(
+        user_agent=request.headers.get("user-agent"), ip=_address(request.client.host if request.client else "")
+    )
+
+
+def _address(host: str) -> str | None:
+    """The address without its zone; a proxy may say something that is none."""
+    try:
+        return str(ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def normal_email(email: str) -> str:
