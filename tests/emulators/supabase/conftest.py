@@ -115,6 +115,7 @@ def mailing_backend(new_database, start_supabase_backend) -> Iterator[SupabaseBa
         new_database(),
         mailer_autoconfirm=False,
         smtp_max_frequency="0s",
+        verify_failures_max=10_000,
         site_url="http://shop.example.com",
         uri_allow_list="http://*.shop.example.com/**,myapp://login/*",
     ) as backend:

@@ -223,6 +223,35 @@ def test_a_nonce_is_void_after_too_many_wrong_ones(
             assert refused.value.code == "reauthentication_not_valid"
 
 
+def test_a_new_password_makes_a_mailed_link_void(signed_in_client, http, mails):
+    client, email = signed_in_client()
+    client.auth.reset_password_for_email(email)
+
+    client.auth.update_user({"password": "another horse"})
+
+    body = {"type": "recovery", "token_hash": mails(email)[0]["token_hash"]}
+    assert refusal(http.post("/auth/v1/verify", json=body)) == (403, "otp_expired")
+
+
+def test_two_changes_of_metadata_at_once_both_count(signed_in_client, http):
+    client, _ = signed_in_client()
+    bearer = {"authorization": f"Bearer {client.auth.get_session().access_token}"}
+    gate = threading.Barrier(6)
+
+    def change(number):
+        gate.wait(5)
+        http.put("/auth/v1/user", json={"data": {f"member_{number}": number}}, headers=bearer)
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    metadata = client.auth.get_user().user.user_metadata
+    assert [metadata.get(f"member_{number}") for number in range(6)] == list(range(6))
+
+
 async def test_the_asynchronous_client_asks_for_another_address(
     async_client, supabase_backend, person, new_email, mails_to
 ):

@@ -75,6 +75,19 @@ def test_an_invitation_is_repeated_until_it_is_accepted(admin, client, new_email
     assert (refused.value.status, refused.value.code) == (422, "email_exists")
 
 
+def test_an_address_that_an_administrator_changed_makes_mailed_links_void(admin, client, new_email, mails):
+    email = new_email()
+    person = admin.create_user({"email": email, "email_confirm": True}).user
+    client.auth.sign_in_with_otp({"email": email})
+    [mail] = mails(email)
+
+    admin.update_user_by_id(person.id, {"email": new_email()})
+
+    with pytest.raises(AuthApiError) as refused:
+        client.auth.verify_otp({"type": "magiclink", "token_hash": mail["token_hash"]})
+    assert refused.value.code == "otp_expired"
+
+
 @pytest.mark.parametrize("path", ["invite", "admin/generate_link"])
 def test_only_the_service_role_invites_and_makes_links(mailing_backend, http_of, path):
     answer = http_of(mailing_backend).post(f"/auth/v1/{path}", json={"email": "a@example.com", "type": "magiclink"})

@@ -101,6 +101,11 @@ def test_globs_are_read_as_the_vendor_reads_them(glob, url, allowed):
     assert Redirects(SITE, glob).chosen(url) == (url if allowed else SITE)
 
 
+@pytest.mark.parametrize("url", ["http://localhost:5173/x", "http://localhost/x", "http://localhost:3000"])
+def test_a_site_on_this_machine_has_any_port(url):
+    assert Redirects("http://localhost:3000", "").chosen(url) == url
+
+
 @pytest.mark.parametrize(
     "settings", [{"uri_allow_list": "http://{a"}, {"uri_allow_list": "http://[z-a]/"}, {"site_url": "shop.example.com"}]
 )

@@ -6,6 +6,7 @@ password hashes of the auth schema.
 
 import json
 import string
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -160,17 +161,30 @@ def test_bodies_are_harmless(http, shelf, execute, *, row, method, prefer):
     execute("delete from public.shelf where id not in (1, 2)")
 
 
+MEMBERS = ["email", "password", "data", "phone", "refresh_token", "gotrue_meta_security", "type", "token", "token_hash"]
+
+
 @FEW
 @given(
     body=st.one_of(
         st.binary(max_size=60),
         st.dictionaries(
-            st.sampled_from(["email", "password", "data", "phone", "refresh_token", "gotrue_meta_security"]),
+            st.sampled_from(MEMBERS),
             st.one_of(anything, st.integers(), st.none(), st.dictionaries(anything, anything, max_size=2)),
         ).map(lambda value: json.dumps(value).encode()),
     ),
     path=st.sampled_from(
-        ["signup", "token?grant_type=password", "token?grant_type=refresh_token", "token?grant_type=x"]
+        [
+            "signup",
+            "token?grant_type=password",
+            "token?grant_type=refresh_token",
+            "token?grant_type=pkce",
+            "token?grant_type=x",
+            "otp",
+            "recover",
+            "resend",
+            "verify",
+        ]
     ),
 )
 def test_auth_bodies_are_harmless(http, shelf, body, path):
@@ -191,6 +205,27 @@ def test_admin_bodies_are_harmless(admin_http, shelf, attributes):
     check(answer)
     if answer.status_code == 200:
         admin_http.delete(f"/auth/v1/admin/users/{answer.json()['id']}").raise_for_status()
+
+
+@FEW
+@given(query=st.dictionaries(st.sampled_from(["token", "type", "redirect_to"]), anything))
+def test_links_are_harmless(http, shelf, query):
+    answer = http.get("/auth/v1/verify", params=query)
+
+    assert answer.status_code == 303
+    assert urlsplit(answer.headers["location"]).hostname == "localhost"
+
+
+@FEW
+@given(
+    wish=st.dictionaries(
+        st.sampled_from(["email", "new_email", "password", "data", "redirect_to"]),
+        st.one_of(anything, st.none(), st.dictionaries(anything, anything, max_size=2)),
+    ),
+    kind=st.sampled_from(["signup", "invite", "magiclink", "recovery", "email_change_current", "email_change_new"]),
+)
+def test_wishes_for_links_are_harmless(admin_http, shelf, wish, kind):
+    check(admin_http.post("/auth/v1/admin/generate_link", content=json.dumps({"type": kind, **wish}).encode()))
 
 
 @pytest.mark.parametrize("table", ["hidden", "secrets", "vault.secrets", "users", "auth.users", "signing_keys"])

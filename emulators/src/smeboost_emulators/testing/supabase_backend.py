@@ -27,6 +27,7 @@ _NOT_FROM_THE_SHELL = (
     "secret_key",
     "jwt_keys",
     "jwt_issuer",
+    "api_external_url",
 )
 
 

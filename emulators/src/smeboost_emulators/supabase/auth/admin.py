@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth import one_time_tokens, sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
 from smeboost_emulators.supabase.auth.paging import page_of
 from smeboost_emulators.supabase.auth.removal import remove_softly
@@ -104,6 +104,9 @@ class Admin:
         try:
             async with self._service.pool.connection() as connection:
                 changed = await users.change(connection, user.id, **columns)
+                if {"email", "encrypted_password"} & columns.keys():
+                    # Links that were mailed before this are about the account as it was.
+                    await one_time_tokens.remove_all(connection, user.id)
                 if "encrypted_password" in columns:
                     await sessions.end(connection, user.id, scope="global", current=None)
                 await self._service.note(connection, request, admin, "user_modified", **_about(changed))

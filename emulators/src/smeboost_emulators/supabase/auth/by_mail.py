@@ -64,7 +64,7 @@ class ByMail:
             if found is None:
                 user = await self._added(connection, request, newcomer)
             else:
-                user = await users.lock(connection, found.id) or found
+                user = await users.locked(connection, found.id)
             kind: MailKind = "magiclink" if user.confirmed_at else "signup"
             await self._send(connection, request, user, kind, journey)
 
@@ -110,7 +110,7 @@ class ByMail:
         claims = self._service.claims(request)
         async with self._service.pool.connection() as connection:
             user, _ = await self._service.current(connection, claims)
-            user = await users.lock(connection, user.id) or user
+            user = await users.locked(connection, user.id)
             if not user.email:
                 raise AuthFailure(
                     422, "validation_failed", "Reauthentication requires the user to have an email or a phone number"
@@ -123,7 +123,7 @@ class ByMail:
     async def _send_if_known(self, request: Request, email: str, kind: MailKind, journey: Journey) -> None:
         async with self._service.pool.connection() as connection:
             found = await users.find_by_email(connection, email)
-            user = await users.lock(connection, found.id) if found else None
+            user = await users.locked(connection, found.id) if found else None
             if user is None or not _is_due(user, kind):
                 self._mailing.unknown.require(f"{kind} {email}")
             elif kind == "email_change":

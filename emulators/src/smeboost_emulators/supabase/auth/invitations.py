@@ -72,7 +72,7 @@ class Invitations:
         found = await users.find_by_email(connection, email)
         if found is None:
             return await users.add(connection, self._service.newcomer(email, data, confirmed=False))
-        user = await users.lock(connection, found.id) or found
+        user = await users.locked(connection, found.id)
         if user.confirmed_at is not None:
             raise AuthFailure(422, "email_exists", TAKEN)
         return user
@@ -115,7 +115,7 @@ class Invitations:
             kind = "invite" if wish.type == "invite" else "signup"
             new = self._service.newcomer(wish.email, wish.data, confirmed=False, password_hash=wish.password_hash)
             return _Wish(kind, wish.email, "", None, wish.data), await users.add(connection, new)
-        user = await users.lock(connection, found.id) or found
+        user = await users.locked(connection, found.id)
         if wish.type in {"signup", "invite"} and user.confirmed_at is not None:
             raise AuthFailure(422, "email_exists", TAKEN)
         if wish.type == "signup" and wish.data:

@@ -64,10 +64,12 @@ async def keep(connection: Connection, mail: NewMail, *, messages_max: int) -> N
             mail.token_hash,
         ),
     )
-    # What another request is removing already is skipped: waiting for it could be mutual.
+    # What another request removes already is skipped: waiting for it could be mutual.
     await connection.execute(
         """delete from _smeboost.mails where id in (
-             select id from _smeboost.mails order by id desc offset %s for update skip locked)""",
+             select id from _smeboost.mails where id <= (
+               select id from _smeboost.mails order by id desc offset %s limit 1)
+             for update skip locked)""",
         (messages_max,),
     )
 

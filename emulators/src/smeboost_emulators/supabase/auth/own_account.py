@@ -25,9 +25,10 @@ REAUTHENTICATION_AGE = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class _Changes:
-    """What is to change: columns at once, the address after the mails of `journey`."""
+    """What is to change: columns and members of the metadata at once, the address after the mails of `journey`."""
 
     columns: dict[str, object]
+    data: dict[str, Any] | None
     email: str | None
     journey: Journey
 
@@ -68,11 +69,11 @@ class Profile:
             await self._require_current_password(user, asked)
         journey = self._mailing.journey(request, challenge_of(asked.code_challenge, asked.code_challenge_method))
         email = normal_email(asked.email) if asked.email else None
-        new = _Changes(await self._columns(user, asked), email, journey)
+        new = _Changes(await self._columns(user, asked), asked.data, email, journey)
         nonce = self._needed_nonce(session, asked)
         try:
             async with self._service.pool.connection() as connection:
-                user = await users.lock(connection, user.id) or user
+                user = await users.locked(connection, user.id)
                 failure = await self._wrong_nonce(connection, user, nonce)
                 answer = None
                 if failure is None:
@@ -107,8 +108,6 @@ class Profile:
             if await self._service.passwords.matches(asked.password, user.encrypted_password):
                 raise AuthFailure(422, "same_password", "New password should be different from the old password.")
             columns["encrypted_password"] = await self._service.hash_password(asked.password)
-        if asked.data is not None:
-            columns["raw_user_meta_data"] = merged(user.raw_user_meta_data, asked.data)
         return columns
 
     def _needed_nonce(self, session: Session | None, asked: UserChange) -> str | None:
@@ -137,9 +136,15 @@ class Profile:
     async def _apply(
         self, connection: Connection, user: User, session: Session | None, new: _Changes
     ) -> dict[str, Any]:
-        if new.columns:
-            user = await users.change(connection, user.id, **new.columns)
-        if "encrypted_password" in new.columns:
+        columns = dict(new.columns)
+        if new.data is not None:
+            # Here, where nobody else changes it: two changes at once both count.
+            columns["raw_user_meta_data"] = merged(user.raw_user_meta_data, new.data)
+        if columns:
+            user = await users.change(connection, user.id, **columns)
+        if "encrypted_password" in columns:
+            # Whoever asked for a link to choose a password has one now.
+            await one_time_tokens.remove(connection, user.id, ["recovery_token"])
             await sessions.end(connection, user.id, scope="others", current=session.id if session else None)
         if new.email and new.email != user.email:
             user = await self._with_email(connection, user, new.email, new.journey)

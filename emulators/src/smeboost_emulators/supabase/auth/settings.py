@@ -66,7 +66,7 @@ class MailSettings(Settings):
         ge=1,
         le=100_000,
         validation_alias="GOTRUE_RATE_LIMIT_VERIFY",
-        description="wrong links and token hashes of one address in five minutes",
+        description="wrong links, token hashes and codes from one network address in five minutes",
     )
     inbox_messages_max: int = Field(
         500, ge=1, le=100_000, validation_alias="SUPABASE_INBOX_MESSAGES_MAX", description="the oldest go first"

@@ -69,7 +69,7 @@ class SignIn:
                         await self._service.note(connection, request, user, "user_signedup", provider="email")
                         return await self._begin(request, connection, user)
                     return await self._asked_to_confirm(connection, request, user, journey)
-                user = await users.lock(connection, found.id) or found
+                user = await users.locked(connection, found.id)
                 if user.confirmed_at is None and not new.confirmed:
                     return await self._asked_to_confirm(connection, request, user, journey)
         return None

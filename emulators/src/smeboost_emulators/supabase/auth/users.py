@@ -96,6 +96,16 @@ async def lock(connection: Connection, user_id: UUID) -> User | None:
     return await find_by_id(connection, user_id)
 
 
+async def locked(connection: Connection, user_id: UUID) -> User:
+    """The same for a person who was there a moment ago.
+
+    Raises:
+        AuthFailure: user_not_found, when they were deleted since.
+    """
+    await lock(connection, user_id)
+    return await _known(connection, user_id)
+
+
 async def list_page(
     connection: Connection, *, aud: str, limit: int, offset: int, containing: str = "", oldest_first: bool = False
 ) -> tuple[list[User], int]:

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from smeboost_emulators.supabase.auth import confirmation, flow_states, one_time_tokens, sessions, users
 from smeboost_emulators.supabase.auth.allowances import Allowance
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
+from smeboost_emulators.supabase.auth.mail_texts import MailKind
 from smeboost_emulators.supabase.auth.mailing import FORMS, Mailing
 from smeboost_emulators.supabase.auth.one_time_tokens import OneTimeToken, TokenType
 from smeboost_emulators.supabase.auth.requests import Verification, parse
@@ -38,6 +39,8 @@ TYPES: dict[str, tuple[TokenType, ...]] = {
     "email_change": ("email_change_token_new", "email_change_token_current"),
     "email": ("confirmation_token", "recovery_token"),
 }
+# What a link of the general type `email` stands for.
+_KIND_OF: dict[TokenType, MailKind] = {"confirmation_token": "signup", "recovery_token": "magiclink"}
 _OAUTH_NAMES = {400: "invalid_request", 401: "unauthorized_client", 403: "access_denied", 500: "server_error"}
 
 
@@ -117,9 +120,7 @@ class Verifying:
 
     async def _by_hash(self, request: Request, token_hash: str, kind: str, *, may_exchange: bool) -> _Outcome:
         types = _types_of(kind)
-        asker = request.client.host if request.client else ""
-        if self._failures.is_spent(asker):
-            raise AuthFailure(429, "over_request_rate_limit", "Request rate limit reached")
+        asker = self._asker(request)
         expired = AuthFailure(403, "otp_expired", "Email link is invalid or has expired")
         try:
             async with self._service.pool.connection() as connection:
@@ -134,6 +135,13 @@ class Verifying:
         except UniqueViolation:
             raise _taken() from None
 
+    def _asker(self, request: Request) -> str:
+        """Whose wrong tries are counted; who had too many is refused before anything is looked at."""
+        asker = client_of(request).ip or ""
+        if self._failures.is_spent(asker):
+            raise AuthFailure(429, "over_request_rate_limit", "Request rate limit reached")
+        return asker
+
     async def _find(self, connection: Connection, token_hash: str, types: tuple[TokenType, ...]) -> OneTimeToken | None:
         if len(token_hash) > HASH_MAX_LENGTH or "\0" in token_hash:
             return None
@@ -146,6 +154,7 @@ class Verifying:
             raise invalid("Only an email address or phone number should be provided on verify")
         guess = _Guess(normal_email(asked.email), asked.token or "", asked.type or "")
         _types_of(guess.kind)
+        asker = self._asker(request)
         try:
             async with self._service.pool.connection() as connection:
                 outcome = await self._tried(request, connection, guess)
@@ -153,6 +162,7 @@ class Verifying:
             raise _taken() from None
         # Raised after the commit: the count of wrong codes must last.
         if outcome is None:
+            self._failures.take(asker)
             raise AuthFailure(403, "otp_expired", "Token has expired or is invalid")
         return outcome
 
@@ -186,8 +196,8 @@ class Verifying:
         if changed is None:
             return _Outcome()
         if used.may_exchange:
-            method = FORMS[kind].method if kind in FORMS else "otp"
-            return _Outcome(code=await flow_states.issue_code(connection, changed.id, method=method))
+            form = FORMS[kind if kind in FORMS else _KIND_OF[used.token.token_type]]
+            return _Outcome(code=await flow_states.issue_code(connection, changed.id, method=form.method))
         await self._note(connection, request, changed, is_new=user.confirmed_at is None)
         session, refresh_token = await sessions.start(connection, changed.id, method="otp", client=client_of(request))
         signed_in = await confirmation.note_sign_in(connection, changed)
