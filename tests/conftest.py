@@ -66,7 +66,7 @@ def npm_package(request: pytest.FixtureRequest) -> Callable[[str, str], Path]:
         if not shutil.which("node") or not shutil.which("npm"):
             give_up(f"node and npm are needed to run {name}")
         assert request.config.cache is not None
-        folder = request.config.cache.mkdir(f"npm-{name}-{version}")
+        folder = request.config.cache.mkdir(f"npm-{name.replace('/', '-')}-{version}")
         if not (folder / "node_modules" / name / "package.json").exists():
             command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{name}@{version}"]
             done = subprocess.run(command, capture_output=True, text=True, timeout=NPM_INSTALL_SECONDS_MAX, check=False)

@@ -10,7 +10,7 @@ Rules of this room (Phoenix sockets, and the channel of Supabase Realtime):
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -24,6 +24,7 @@ from smeboost_emulators.supabase.realtime.frames import (
     decode_text,
     read_broadcast,
     read_object,
+    read_presence,
 )
 from smeboost_emulators.supabase.realtime.hub import Hub
 from smeboost_emulators.supabase.realtime.joins import JoinRequest, binding_id, read_join
@@ -138,7 +139,7 @@ class Connection:
                 raise WebSocketDisconnect(received.get("code", GOING))
             try:
                 await self._handle(self._decoded(received))
-            except FrameRefused:
+            except (FrameRefused, RecursionError):
                 return UNSUPPORTED_DATA
             except _SendAway:
                 self._outbox.close()
@@ -232,6 +233,8 @@ class Connection:
         token = read_object(message.payload).get("access_token")
         if not isinstance(token, str) or token.startswith("sb_") or token == channel.token:
             return
+        if not self._within_rate(channel):
+            return
         try:
             holder = self._around.holder(token)
             access = await self._around.access(channel.name, channel.request, holder)
@@ -264,14 +267,13 @@ class Connection:
     async def _present(self, channel: Channel, message: Incoming) -> None:
         if not self._within_rate(channel):
             return
-        payload = read_object(message.payload)
-        event, shown = str(payload.get("event", "")).lower(), payload.get("payload", {})
+        event, shown = read_presence(message.payload)
         if event == "untrack":
             self._around.hub.untrack(channel)
         elif event != "track":
             channel.reply(message.ref, "error", {"reason": f"unknown presence event {event[:100]!r}"})
             return
-        elif not isinstance(shown, dict):
+        elif shown is None:
             channel.reply(message.ref, "error", {"reason": "Presence track payload must be a map"})
             return
         elif channel.access.say_presence:
@@ -279,7 +281,7 @@ class Connection:
             if not channel.presence_enabled:
                 channel.presence_enabled = True
                 self._sync(channel)
-            self._around.hub.track(channel, cast(dict[str, Any], shown))
+            self._around.hub.track(channel, shown)
         channel.reply(message.ref, "ok", {})
 
     def _sync(self, channel: Channel) -> None:

@@ -45,6 +45,11 @@ class _BroadcastPayload(msgspec.Struct):
     payload: msgspec.Raw = _NOTHING
 
 
+class _PresencePayload(msgspec.Struct):
+    event: str = ""
+    payload: msgspec.Raw = _NOTHING
+
+
 @dataclass(frozen=True, slots=True)
 class Broadcast:
     """What somebody says to a topic: `payload` is JSON, or any bytes when `binary`."""
@@ -143,6 +148,22 @@ def read_broadcast(payload: bytes) -> Broadcast:
     except (msgspec.MsgspecError, RecursionError) as exc:
         raise FrameRefused(str(exc)) from None
     return Broadcast(found.event, bytes(found.payload))
+
+
+def read_presence(payload: bytes) -> tuple[str, dict[str, msgspec.Raw] | None]:
+    """The event of a presence message, and what is shown: its values stay as they were written. None is no object.
+
+    Raises:
+        FrameRefused: it is not a presence message.
+    """
+    try:
+        found = msgspec.json.decode(payload, type=_PresencePayload)
+    except (msgspec.MsgspecError, RecursionError) as exc:
+        raise FrameRefused(str(exc)) from None
+    try:
+        return found.event.lower(), msgspec.json.decode(found.payload, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        return found.event.lower(), None
 
 
 def read_object(payload: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Everybody who listens, by topic; who says something says it here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from smeboost_emulators.supabase.realtime.channels import TOPIC_PREFIX, Channel
 from smeboost_emulators.supabase.realtime.frames import Broadcast, Outgoing
@@ -41,7 +41,7 @@ class Hub:
         presence = self._presence.get(channel.room)
         return presence.state() if presence else {}
 
-    def track(self, channel: Channel, payload: dict[str, object]) -> None:
+    def track(self, channel: Channel, payload: Mapping[str, object]) -> None:
         """Show who is behind a channel."""
         presence = self._presence.setdefault(channel.room, Presence())
         self._tell(channel.room, presence.track(channel, channel.request.presence_key, payload))

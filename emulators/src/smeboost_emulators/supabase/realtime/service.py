@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket
 
+from smeboost_emulators.supabase.bootstrap import login_url
 from smeboost_emulators.supabase.pools import Pool
 from smeboost_emulators.supabase.realtime.authorization import Authorizer
+from smeboost_emulators.supabase.realtime.changes import ChangeTeller
 from smeboost_emulators.supabase.realtime.channels import Access, Channel
 from smeboost_emulators.supabase.realtime.connections import Connection, JoinRefused
+from smeboost_emulators.supabase.realtime.feed import ChangeFeed
 from smeboost_emulators.supabase.realtime.frames import Version
 from smeboost_emulators.supabase.realtime.hub import Hub
 from smeboost_emulators.supabase.realtime.joins import JoinRequest
@@ -25,8 +28,11 @@ LOGIN = "supabase_realtime_admin"
 class RealtimeService:
     """The clients of one backend."""
 
-    def __init__(self, settings: SupabaseBackendSettings, keyring: Keyring, hub: Hub, authorizer: Authorizer) -> None:
+    def __init__(
+        self, settings: SupabaseBackendSettings, keyring: Keyring, hub: Hub, authorizer: Authorizer, feed: ChangeFeed
+    ) -> None:
         self._settings = settings
+        self._feed = feed
         self._authorizer = authorizer
         self.hub = hub
         self._keyring = keyring
@@ -89,11 +95,11 @@ class RealtimeService:
 
     def follow(self, channel: Channel) -> None:
         """Tell a channel of the changes of tables it asked for."""
-        message = "Changes of tables are not supported by this backend"
-        channel.system("error", message, extension="postgres_changes")
+        self._feed.follow(channel)
 
     def unfollow(self, channel: Channel) -> None:
         """Tell it of no more changes."""
+        self._feed.unfollow(channel)
 
 
 @asynccontextmanager
@@ -104,11 +110,15 @@ async def open_realtime(
     hub = Hub()
     pool = Pool(settings, database_url, LOGIN)
     messages = MessageFeed(pool.url, hub, keep_hours=settings.realtime_messages_keep_hours)
+    path = settings.extra_search_path
+    teller = ChangeTeller(pool, search_path=path, record_max_bytes=settings.realtime_record_max_bytes)
+    feed = ChangeFeed(login_url(database_url, LOGIN), pool, teller, poll_seconds=settings.realtime_poll_seconds)
     await pool.open()
     listening = asyncio.create_task(messages.run(), name="realtime-messages")
     try:
-        yield RealtimeService(settings, keyring, hub, Authorizer(pool, settings.extra_search_path))
+        yield RealtimeService(settings, keyring, hub, Authorizer(pool, path), feed)
     finally:
         listening.cancel()
         await asyncio.wait([listening])
+        await feed.close()
         await pool.close()
