@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import httpx2
@@ -59,14 +60,25 @@ StartBackend = Callable[..., AbstractContextManager[SupabaseBackend]]
 
 
 @pytest.fixture(scope="session")
-def start_supabase_backend(tmp_path_factory: pytest.TempPathFactory) -> StartBackend:
+def storage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where backends keep their files; each database has a folder of its own in it."""
+    return tmp_path_factory.mktemp("storage")
+
+
+@pytest.fixture(scope="session")
+def start_supabase_backend(storage_folder: Path) -> StartBackend:
     """A factory of backends, each in a thread of its own: a context manager; takes the database url and settings."""
-    files = str(tmp_path_factory.mktemp("storage"))
 
     @contextmanager
     def start(db_url: str, **settings: object) -> Generator[SupabaseBackend]:
         unset = dict.fromkeys(_NOT_FROM_THE_SHELL)
-        given = {**unset, "db_url": db_url, "bcrypt_cost": BCRYPT_COST, "file_storage_path": files, **settings}
+        given = {
+            **unset,
+            "db_url": db_url,
+            "bcrypt_cost": BCRYPT_COST,
+            "file_storage_path": str(storage_folder),
+            **settings,
+        }
         chosen = load(SupabaseBackendSettings, **given)
         with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving(chosen)) as served:
             yield SupabaseBackend(served.url, served.keys.anon_jwt, served.keys.service_role_jwt, served.database_url)

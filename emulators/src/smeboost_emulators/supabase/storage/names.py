@@ -15,7 +15,7 @@ BUCKET_MAX_LENGTH = 63
 MIME_TYPE_MAX_LENGTH = 255
 _KEY = re.compile(r"[\w/!\-.*'() &$@=;:+,?]+", re.ASCII)
 _BUCKET = re.compile(r"[\w!\-.*'() &$@=;:+,?]+", re.ASCII)
-_MIME_TYPE = re.compile(r"[a-zA-Z0-9\-+.]+/([a-zA-Z0-9\-+.]+|\*)|\*")
+_MIME_TYPE = re.compile(r"[a-zA-Z0-9\-+.]+/([a-zA-Z0-9\-+.]+|\*)|\*/\*|\*")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(gb|mb|kb|b)", re.IGNORECASE | re.ASCII)
 _UNITS = {"gb": 10**9, "mb": 10**6, "kb": 10**3, "b": 1}
