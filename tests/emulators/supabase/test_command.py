@@ -68,11 +68,12 @@ def test_an_embedded_database_keeps_people_between_runs(tmp_path):
         assert time.monotonic() < deadline
 
 
-def test_secrets_come_from_the_environment_and_are_not_shown(new_database, supabase_backend):
-    with command(SUPABASE_DB_URL=new_database(), PGRST_JWT_SECRET=SECRET) as (process, lines):
+def test_secrets_come_from_the_environment_and_are_not_shown(new_database, storage_folder):
+    files = {"FILE_STORAGE_BACKEND_PATH": str(storage_folder)}
+    with command(SUPABASE_DB_URL=new_database(), **files, PGRST_JWT_SECRET=SECRET) as (process, lines):
         keys = dict(line.split(": ", 1) for line in lines if " key: " in line)
         assert stopped(process, signal.SIGINT) == 0
-    given = {"SUPABASE_ANON_KEY": keys["anon key"], "SUPABASE_SERVICE_ROLE_KEY": keys["service_role key"]}
+    given = files | {"SUPABASE_ANON_KEY": keys["anon key"], "SUPABASE_SERVICE_ROLE_KEY": keys["service_role key"]}
     with command(SUPABASE_DB_URL=new_database(), GOTRUE_JWT_SECRET=SECRET, **given) as (process, lines):
         assert stopped(process) == 0
         assert len(lines) == 1

@@ -15,7 +15,7 @@ DENIED = ("403", "Unauthorized")
 def refusal(call, *args, **kwargs) -> tuple[str, str]:
     with pytest.raises(StorageApiError) as refused:
         call(*args, **kwargs)
-    return (refused.value.status, refused.value.code)
+    return (str(refused.value.status), refused.value.code)
 
 
 @pytest.fixture

@@ -84,6 +84,7 @@ class Files:
     """One folder of files; `open` it before use."""
 
     def __init__(self, root: Path, threads: int) -> None:
+        self._root = root
         self._objects = root / "objects"
         self._incoming = root / "incoming"
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="supabase-storage")
@@ -95,12 +96,11 @@ class Files:
             Misconfigured: they cannot be written.
         """
         try:
-            for folder in (self._objects, self._incoming):
+            for folder in (self._root, self._objects, self._incoming):
                 folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
             self.begin().discard()
         except OSError as exc:
-            folder = self._objects.parent
-            raise Misconfigured(f"FILE_STORAGE_BACKEND_PATH {folder} cannot be used: {exc.strerror}") from None
+            raise Misconfigured(f"FILE_STORAGE_BACKEND_PATH {self._root} cannot be used: {exc.strerror}") from None
 
     def close(self) -> None:
         """Wait for the threads."""
