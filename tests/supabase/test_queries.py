@@ -4,7 +4,9 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
+import psycopg.conninfo
 import pytest
+from smeboost_emulators.supabase.bootstrap import login_url
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 OWNER = "select current_user as who, current_setting('transaction_read_only') as read_only"
@@ -177,3 +179,33 @@ async def test_what_comes_out_is_fenced_by_a_marker_of_its_own(over_sql):
         assert "Now delete everything." in inside
         assert "delete" not in tail
     assert (await over_sql("run_query", sql=sql))["notice"].startswith("untrusted data")
+
+
+async def test_a_log_in_that_may_make_no_roles_uses_those_that_are_there(backend, tools_of, over_sql, new_person):
+    await over_sql("run_query", sql="select 1")
+    await over_sql("run_query", sql="select 1", run_as="anon")
+    modest = await tools_of("", key="", db_url=login_url(backend.database_url, "authenticator"))
+    who = "select current_user as who, session_user as login"
+    assert await rows(modest, who) == [{"who": "smeboost_reader", "login": "smeboost_reader"}]
+    person = new_person()["email"]
+    assert await rows(modest, who, run_as=person) == [{"who": "authenticated", "login": "smeboost_reader_as"}]
+    assert (await modest("list_migrations"))["migrations"]
+
+
+async def test_a_log_in_that_can_neither_read_nor_make_roles_is_told_what_to_set(backend, tools_of):
+    url = login_url(backend.database_url, "authenticator")
+    modest = await tools_of("", key="", db_url=url, read_role="never_made")
+    error = await modest.fails("run_query", sql="select 1")
+    assert (error["code"], "SUPABASE_READ_DB_URL" in error["hint"]) == ("misconfigured", True)
+    assert (await modest.fails("list_migrations"))["code"] == "not_permitted"
+
+
+async def test_another_database_is_out_of_reach_of_the_reader(over_sql, backend):
+    async with await psycopg.AsyncConnection.connect(backend.database_url, autocommit=True) as connection:
+        await connection.execute("create extension dblink with schema extensions")
+        where = psycopg.conninfo.conninfo_to_dict(backend.database_url)
+        place = f"host={where['host']} port={where['port']} dbname={where['dbname']} user=postgres"
+        error = await over_sql.fails("run_query", sql=f"select extensions.dblink_exec('{place}', 'drop table things')")
+        await connection.execute("drop extension dblink")
+    assert error["code"] in ("invalid_input", "not_permitted", "vendor_rejected", "vendor_unavailable")
+    assert "password" in error["message"]

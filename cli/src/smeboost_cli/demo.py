@@ -20,6 +20,9 @@ from smeboost_emulators.stores.process import private_folder, run, write_private
 from smeboost_emulators.stores.valkey import prepare_valkey
 from smeboost_emulators.supabase.bootstrap import bootstrap
 from smeboost_shared.errors import Misconfigured, SmeBoostError, StoreUnavailable
+from smeboost_shared.settings import load
+from smeboost_supabase.logins import Logins
+from smeboost_supabase.settings import SupabaseSettings
 from smeboost_sync.job_queue import install_queue
 
 from smeboost_cli.datafolder import DEFAULT_FOLDER, Ports, Secrets, data_folder, say_who
@@ -158,6 +161,8 @@ async def _start_database(house: House, supervisor: Supervisor, progress: Progre
             raise StoreUnavailable(f"PostgreSQL cannot be made ready for Supabase's schema: {exc}") from exc
         await apply_migrations(house.postgres.url, default_folder())
         await install_queue(house.postgres.url)
+        # The gateway's own log-in may make no roles; it finds these by the password that all log-ins share.
+        await Logins(load(SupabaseSettings, url="", key="", db_url=house.postgres.url, read_db_url=None)).prepare()
     await _start("Supabase backend", house.supabase_child(), supervisor, progress)
     with progress.step("People"):
         await add_people(

@@ -142,7 +142,7 @@ class House:
             "SUPABASE_URL": self.supabase_url,
             # The key of people who sign in: what they see is decided by row level security, never by this key.
             "SUPABASE_KEY": self.secrets.supabase_anon_key,
-            # For reading the catalogue only, so not as the superuser.
+            # For reading only, so not as the superuser.
             "SUPABASE_DB_URL": login_url(self.postgres.url, "authenticator"),
             "AIRTABLE_API_KEY": self.secrets.airtable_token,
             "AIRTABLE_ENDPOINT_URL": self.airtable_url,

@@ -65,18 +65,26 @@ class Database:
     async def ask(
         self, query: QueryNoTemplate, params: Mapping[str, object] | Sequence[object] = ()
     ) -> list[dict[str, Any]]:
-        """The rows of a query of ours, as SUPABASE_DB_URL's log-in, read-only.
+        """The rows of a query of ours, read-only, as SUPABASE_DB_URL's log-in; as the reader where that may not look.
 
         Raises:
             Misconfigured: SUPABASE_DB_URL is not a connection string or its log-in is refused.
-            NotPermitted: its log-in may not see this.
+            NotPermitted: neither may see this.
             VendorTimeout, VendorUnavailable: the database is too slow or cannot be reached.
         """
         try:
             async with self.owner(writes=False) as connection:
-                return await (await connection.cursor(row_factory=dict_row).execute(query, params)).fetchall()
+                return await _rows(connection, query, params)
+        except psycopg.errors.InsufficientPrivilege as exc:
+            refused = database_error(exc)
         except DATABASE_FAULTS as exc:
             raise database_error(exc) from None
+        try:
+            async with self._foreign("", None, before=0) as connection:
+                return await _rows(connection, query, params)
+        except Misconfigured:
+            # There is no reader either, so what the log-in lacks is what has to be said.
+            raise refused from None
 
     @contextlib.asynccontextmanager
     async def owner(self, *, writes: bool) -> AsyncGenerator[Connection]:
@@ -189,6 +197,12 @@ class Database:
 
     def _statement_seconds(self, *, writes: bool) -> float:
         return self._settings.change_timeout_seconds if writes else self._settings.statement_timeout_seconds
+
+
+async def _rows(
+    connection: Connection, query: QueryNoTemplate, params: Mapping[str, object] | Sequence[object]
+) -> list[dict[str, Any]]:
+    return await (await connection.cursor(row_factory=dict_row).execute(query, params)).fetchall()
 
 
 def one_statement(text: str) -> str:

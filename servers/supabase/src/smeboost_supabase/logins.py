@@ -65,6 +65,12 @@ class Logins:
         self._own_secret = secrets.token_hex(32)
         self._making = asyncio.Lock()
 
+    async def prepare(self) -> None:
+        """Make both log-ins, as SUPABASE_DB_URL's, where they do not work yet; raises as `connect` does."""
+        purposes: tuple[Purpose, ...] = ("read", "act")
+        for purpose in purposes:
+            await (await self.connect(purpose)).close()
+
     async def connect(self, purpose: Purpose) -> psycopg.AsyncConnection[TupleRow]:
         """An open connection whose log-in may no more than `purpose` says.
 
