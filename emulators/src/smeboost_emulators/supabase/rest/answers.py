@@ -80,6 +80,10 @@ class Statement:
         lines = [line for (line,) in await self._cursor.fetchall()]
         return json.dumps(lines[0]) if plan.structure == "json" else "\n".join(str(line) for line in lines)
 
+    async def value(self, statement: sql.Composable, binder: Binder) -> Any:
+        """Run a statement that gives one value."""
+        return (await self._row(statement, binder))[0]
+
     async def number(self, statement: sql.Composable, binder: Binder) -> int:
         """Run a statement that gives one number."""
         return int((await self._row(statement, binder))[0])

@@ -7,6 +7,7 @@ Rules of this room:
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -96,6 +97,13 @@ def accepted_form(headers: Headers, *, plan_enabled: bool = False, raw: frozense
         if found and media.weight > 0:
             return found
     raise RestFailure(406, "PGRST107", f"None of these media types are available: {accept[:200]}")
+
+
+def accepts(headers: Headers, kinds: Collection[str]) -> bool:
+    """Whether `Accept` has one of these media types, or is absent."""
+    accept = ",".join(headers.getlist("accept")) or "*/*"
+    entries = [_media(piece) for piece in _PIECES.findall(accept)[:MEDIA_MAX]]
+    return any(media.kind in kinds and media.weight > 0 for media in entries)
 
 
 def _media(text: str) -> _Media:

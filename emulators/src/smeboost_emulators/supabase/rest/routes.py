@@ -4,8 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from smeboost_emulators.supabase.rest.describing import ROOT_METHODS
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.service import RestService, refuse_unbuilt
+from smeboost_emulators.supabase.rest.service import RestService, refuse_path
 
 METHODS = ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"]
 
@@ -15,19 +16,25 @@ def rest_routes(service: RestService) -> list[Route]:
 
     async def relation(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return Response(headers={"Allow": "OPTIONS,GET,HEAD,POST,PATCH,DELETE"})
+            return await service.relation_options(request)
         return await service.answer(request)
 
     async def function(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return Response(headers={"Allow": "OPTIONS,GET,HEAD,POST"})
+            return await service.function_options(request)
         return await service.call(request)
 
+    async def root(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": ROOT_METHODS})
+        return await service.root(request)
+
     return [
-        Route("/rpc", refuse_unbuilt, methods=METHODS),
+        Route("/", root, methods=METHODS),
+        Route("/rpc", refuse_path, methods=METHODS),
         Route("/rpc/{function}", function, methods=METHODS),
         Route("/{relation}", relation, methods=METHODS),
-        Route("/{path:path}", refuse_unbuilt, methods=METHODS),
+        Route("/{path:path}", refuse_path, methods=METHODS),
     ]
 
 

@@ -23,13 +23,13 @@ from smeboost_emulators.supabase.rest.admission import admitted
 from smeboost_emulators.supabase.rest.answers import READS, Asked
 from smeboost_emulators.supabase.rest.calling import call, call_of, raw_media, split_address, wanted_by
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
+from smeboost_emulators.supabase.rest.describing import allowed_on_function, allowed_on_relation, describe, require_root
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
     UnknownLink,
     UnknownName,
     database_down,
     from_database,
-    not_built,
     pool_busy,
 )
 from smeboost_emulators.supabase.rest.function_cache import FunctionCache
@@ -70,6 +70,18 @@ class RestService:
     async def call(self, request: Request) -> Response:
         """Any request for a function; every refusal in PostgREST's form."""
         return await self._guarded(request, self._function)
+
+    async def root(self, request: Request) -> Response:
+        """The description of all that the caller may use, or what the project's own function answers instead."""
+        return await self._guarded(request, self._root)
+
+    async def relation_options(self, request: Request) -> Response:
+        """Which methods a relation allows."""
+        return await self._guarded(request, self._relation_options)
+
+    async def function_options(self, request: Request) -> Response:
+        """Which methods a function allows."""
+        return await self._guarded(request, self._function_options)
 
     async def _guarded(self, request: Request, perform: Callable[[Request, Caller], Awaitable[Response]]) -> Response:
         caller = NOBODY
@@ -164,6 +176,35 @@ class RestService:
             statement_timeout=function.timeout,
         )
 
+    async def _root(self, request: Request, caller: Caller) -> Response:
+        settings = self._settings
+        if settings.db_root_spec:
+            request.path_params["function"] = settings.db_root_spec.rpartition(".")[2]
+            return await self._function(request, caller)
+        require_root(request, settings)
+        asked = await self._asked(request, "", QueryParams(), request.method)
+        return await self._transactions.run(
+            asked, caller, lambda statement: describe(statement, asked, settings), path="/", read_only=True
+        )
+
+    async def _relation_options(self, request: Request, caller: Caller) -> Response:
+        asked = await self._asked(request, request.path_params["relation"], QueryParams(), "GET")
+        try:
+            target = self._target(asked)
+        except UnknownName as exc:
+            raise await self._hinted(exc, caller) from None
+        return Response(headers={"Allow": await allowed_on_relation(self._pool, target.relation)})
+
+    async def _function_options(self, request: Request, caller: Caller) -> Response:
+        schema = chosen_schema(request.headers, request.method, self._settings.schemas)
+        functions = await self._functions.current()
+        overloads = functions.get((schema, request.path_params["function"]))
+        if overloads is None:
+            usable = await usable_functions(self._pool, caller.role, schema)
+            wanted = Wanted(schema, request.path_params["function"], frozenset(), None)
+            raise not_found(functions, wanted, usable)
+        return Response(headers={"Allow": allowed_on_function(overloads)})
+
     async def _chosen(self, wanted: Wanted, caller: Caller) -> Function:
         """The function that is meant; only what the caller may call decides between two, and only that is named."""
         candidates = matching(await self._functions.current(), wanted)
@@ -200,8 +241,6 @@ class RestService:
         return failure
 
 
-async def refuse_unbuilt(request: Request) -> Response:
-    """The root, which is not built, and paths that PostgREST has not."""
-    if request.path_params.get("path", ""):
-        return RestFailure(404, "PGRST125", "Invalid path specified in request URL").response()
-    return not_built("The OpenAPI description is").response()
+async def refuse_path(request: Request) -> Response:
+    """A path that PostgREST has not."""
+    return RestFailure(404, "PGRST125", "Invalid path specified in request URL").response()
