@@ -51,6 +51,8 @@ class AnonymousSignIn:
         async with self._service.pool.connection() as connection:
             user = await users.add(connection, new)
             user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
-            session, token = await sessions.start(connection, user.id, method="anonymous", client=client)
+            session, token = await sessions.start(
+                connection, user.id, method="anonymous", client=client, most=self._settings.sessions_per_user_max
+            )
             await self._service.note(connection, request, user, "user_signedup", provider="anonymous")
             return await self._service.token_response(request, connection, user, session, token)

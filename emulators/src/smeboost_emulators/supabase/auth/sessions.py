@@ -29,8 +29,6 @@ _ALPHABET = string.ascii_lowercase + string.digits
 USER_AGENT_MAX_LENGTH = 1000
 # GoTrue's; a copied token that is shown later than this is merely unknown.
 REVOKED_REMEMBERED = timedelta(hours=24)
-# Somebody who signs in again and again loses the sessions that rested longest.
-SESSIONS_MAX = 1000
 
 _SELECT = sql.SQL(
     """select id, user_id, coalesce(aal::text, 'aal1') as aal, not_after, coalesce(created_at, now()) as created_at,
@@ -72,8 +70,13 @@ class Session:
     refreshed_at: datetime | None
 
 
-async def start(connection: Connection, user_id: UUID, *, method: str, client: Client) -> tuple[Session, str]:
-    """A new session of a person who proved who they are by `method`, and its first refresh token."""
+async def start(
+    connection: Connection, user_id: UUID, *, method: str, client: Client, most: int
+) -> tuple[Session, str]:
+    """A new session of a person who proved who they are by `method`, and its first refresh token.
+
+    Of more than `most` sessions those that rested longest end.
+    """
     now = datetime.now(UTC)
     session = Session(id=uuid4(), user_id=user_id, aal="aal1", not_after=None, created_at=now, refreshed_at=None)
     await connection.execute(
@@ -82,7 +85,7 @@ async def start(connection: Connection, user_id: UUID, *, method: str, client: C
         (session.id, user_id, (client.user_agent or "")[:USER_AGENT_MAX_LENGTH], client.ip),
     )
     await note_method(connection, session.id, method)
-    await _end_oldest(connection, user_id)
+    await _end_oldest(connection, user_id, most)
     return session, await _store_token(connection, session, parent=None)
 
 
@@ -212,12 +215,12 @@ async def end(connection: Connection, user_id: UUID, *, scope: LogoutScope, curr
     await connection.execute(sql.SQL("delete from auth.sessions where {}").format(sql.SQL(condition)), values)
 
 
-async def _end_oldest(connection: Connection, user_id: UUID) -> None:
+async def _end_oldest(connection: Connection, user_id: UUID, most: int) -> None:
     await connection.execute(
         """delete from auth.sessions where id in (
              select id from auth.sessions where user_id = %s
              order by coalesce(refreshed_at at time zone 'utc', created_at) desc nulls last, id offset %s)""",
-        (user_id, SESSIONS_MAX),
+        (user_id, most),
     )
 
 

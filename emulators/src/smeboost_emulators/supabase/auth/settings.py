@@ -162,6 +162,9 @@ class AuthSettings(MailSettings):
         validation_alias="GOTRUE_SESSIONS_ALLOW_LOW_AAL",
         description="how long who has a second factor may go without it",
     )
+    sessions_per_user_max: int = Field(
+        1000, ge=1, le=100_000, validation_alias="SUPABASE_SESSIONS_PER_USER_MAX", description="older ones end"
+    )
     sessions_single_per_user: bool = Field(False, validation_alias="GOTRUE_SESSIONS_SINGLE_PER_USER")
 
     totp_enroll_enabled: bool = Field(True, validation_alias="GOTRUE_MFA_TOTP_ENROLL_ENABLED")

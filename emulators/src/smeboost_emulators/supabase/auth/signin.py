@@ -139,7 +139,9 @@ class SignIn:
         self, request: Request, connection: Connection, user: User, *, method: str = "password"
     ) -> dict[str, Any]:
         user = await users.change(connection, user.id, last_sign_in_at=datetime.now(UTC))
-        session, token = await sessions.start(connection, user.id, method=method, client=client_of(request))
+        session, token = await sessions.start(
+            connection, user.id, method=method, client=client_of(request), most=self._settings.sessions_per_user_max
+        )
         await self._service.note(connection, request, user, "login", provider="email")
         return await self._service.token_response(request, connection, user, session, token)
 

@@ -199,7 +199,9 @@ class Verifying:
             form = FORMS[kind if kind in FORMS else _KIND_OF[used.token.token_type]]
             return _Outcome(code=await flow_states.issue_code(connection, changed.id, method=form.method))
         await self._note(connection, request, changed, is_new=user.confirmed_at is None)
-        session, refresh_token = await sessions.start(connection, changed.id, method="otp", client=client_of(request))
+        session, refresh_token = await sessions.start(
+            connection, changed.id, method="otp", client=client_of(request), most=self._settings.sessions_per_user_max
+        )
         signed_in = await confirmation.note_sign_in(connection, changed)
         answer = await self._service.token_response(request, connection, signed_in, session, refresh_token)
         return _Outcome(session=answer)
