@@ -123,7 +123,7 @@ class ByMail:
     async def _send_if_known(self, request: Request, email: str, kind: MailKind, journey: Journey) -> None:
         async with self._service.pool.connection() as connection:
             found = await users.find_by_email(connection, email)
-            user = await users.locked(connection, found.id) if found else None
+            user = await users.lock(connection, found.id) if found else None
             if user is None or not _is_due(user, kind):
                 self._mailing.unknown.require(f"{kind} {email}")
             elif kind == "email_change":
