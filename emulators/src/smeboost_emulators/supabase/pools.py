@@ -3,13 +3,17 @@
 Rules of this room:
 
 - A connection is checked before it is lent, so a restart of PostgreSQL costs waiting requests some time and no error.
+  Who only reads and will ask again may take one on trust that was in use a moment ago and has not been hung up on: the
+  check is a round trip.
 - Who waits in vain learns why: `DatabaseDown` as soon as nobody answers, `PoolBusy` when others were faster too long.
 - Nothing is prepared on the server: a prepared statement outlives the schema it was made for.
 """
 
+import select
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection, OperationalError
@@ -26,6 +30,7 @@ CONNECT_TIMEOUT_SECONDS = 3
 RECONNECT_SECONDS = 0.1
 WAIT_SECONDS = 0.5
 IDLE_SECONDS = 300.0
+FRESH_SECONDS = 1.0
 
 
 class DatabaseDown(Exception):
@@ -55,12 +60,12 @@ class Pool:
             open=False,
             reconnect_timeout=RECONNECT_SECONDS,
             max_idle=IDLE_SECONDS,
-            check=self._check,
             kwargs={"prepare_threshold": None},
             name=role,
         )
         self._patience_seconds = settings.db_pool_acquisition_timeout_seconds
         self._purging = False
+        self._used: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
 
     async def open(self) -> None:
         """Start filling the pool; does not wait for it."""
@@ -71,16 +76,20 @@ class Pool:
         await self._pool.close(timeout=CONNECT_TIMEOUT_SECONDS)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
+    async def connection(self, *, trusting: bool = False, piped: bool = False) -> AsyncGenerator[Connection]:
         """A working connection, with a transaction that is committed at the end and rolled back on an error.
+
+        `trusting` leaves out the check of one that worked a moment ago. `piped` sends statements without waiting for
+        the results of those before them; an error then comes with the first result that is asked for.
 
         Raises:
             DatabaseDown, PoolBusy: none could be had in time.
         """
-        connection = await self._borrow()
+        connection = await self._borrow(trusting=trusting)
         try:
-            async with connection.transaction():
+            async with connection.pipeline() if piped else nullcontext(), connection.transaction():
                 yield connection
+            self._used[connection] = time.monotonic()
         finally:
             # A broken one is replaced by the pool, which is why it goes back even then.
             await self._pool.putconn(connection)
@@ -102,9 +111,34 @@ class Pool:
         finally:
             self._purging = False
 
-    async def _borrow(self) -> Connection:
-        """A connection of the pool; asked for again and again, because asking is what makes the pool reconnect."""
+    async def _borrow(self, *, trusting: bool) -> Connection:
+        """A connection that works, or is trusted to."""
         deadline = time.monotonic() + self._patience_seconds
+        while True:
+            connection = await self._lent(deadline)
+            if trusting and self._is_fresh(connection):
+                return connection
+            try:
+                await self._check(connection)
+            except psycopg.Error:
+                await self._pool.putconn(connection)
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            else:
+                return connection
+
+    def _is_fresh(self, connection: Connection) -> bool:
+        """Whether it worked a moment ago, and nothing has come since: a server that hangs up says so."""
+        used = self._used.get(connection)
+        if used is None or time.monotonic() - used > FRESH_SECONDS or connection.closed:
+            return False
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return not poll.poll(0)
+
+    async def _lent(self, deadline: float) -> Connection:
+        """A connection of the pool; asked for again and again, because asking is what makes the pool reconnect."""
         while True:
             remaining = deadline - time.monotonic()
             try:

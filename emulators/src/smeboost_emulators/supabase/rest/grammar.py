@@ -10,9 +10,10 @@ Rules of this room:
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
-from smeboost_emulators.supabase.rest.reader import Reader
+from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX, Reader
 
 DEPTH_MAX = 32
 IS_VALUES = ("null", "not_null", "true", "false", "unknown")
@@ -113,6 +114,7 @@ class Scoped:
     offset: int | None = None
 
 
+@lru_cache(maxsize=REMEMBERED_MAX)
 def parse_order(text: str) -> tuple[OrderTerm, ...]:
     """The terms of `order=`."""
     reader = Reader(text, "order")

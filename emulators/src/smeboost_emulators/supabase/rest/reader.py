@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from smeboost_emulators.supabase.rest.errors import RestFailure, unparsable
 
 TERMS_MAX = 500
+# Texts of each parser that are remembered with what they mean, because applications ask the same again and again.
+REMEMBERED_MAX = 256
 
 
 @dataclass

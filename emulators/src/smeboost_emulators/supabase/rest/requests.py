@@ -1,6 +1,7 @@
 """One REST request, taken apart: what it is about, its conditions, its order, its columns."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
@@ -20,6 +21,7 @@ from smeboost_emulators.supabase.rest.grammar import (
     parse_path,
 )
 from smeboost_emulators.supabase.rest.preferences import page_number
+from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX
 from smeboost_emulators.supabase.rest.selects import EVERYTHING, parse_select
 
 PARAMETERS_MAX = 1000
@@ -83,6 +85,7 @@ def parse_query(params: QueryParams) -> Query:
     )
 
 
+@lru_cache(maxsize=REMEMBERED_MAX)
 def parse_condition(name: str, value: str) -> Scoped:
     """What one parameter says: about the resource itself if the path is empty, else about an embed.
 

@@ -5,8 +5,10 @@
 Rules of this room: those of `grammar.py`.
 """
 
+from functools import lru_cache
+
 from smeboost_emulators.supabase.rest.grammar import Embedded, Field, Item, Selected, field_of
-from smeboost_emulators.supabase.rest.reader import Reader
+from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX, Reader
 
 EMBED_DEPTH_MAX = 16
 EMBEDS_MAX = 100
@@ -15,6 +17,7 @@ EVERYTHING = (Selected(Field("*")),)
 _JOINS = {"inner": True, "left": False}
 
 
+@lru_cache(maxsize=REMEMBERED_MAX)
 def parse_select(text: str) -> tuple[Item, ...]:
     """The items of `select=`; an empty text selects nothing."""
     reader = Reader(text, "select parameter")

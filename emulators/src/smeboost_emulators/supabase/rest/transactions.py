@@ -14,8 +14,8 @@ from psycopg import AsyncRawCursor, sql
 from starlette.responses import Response
 
 from smeboost_emulators.supabase.callers import Caller, Circumstances, become
-from smeboost_emulators.supabase.pools import Pool
-from smeboost_emulators.supabase.rest.answers import Asked, Statement
+from smeboost_emulators.supabase.pools import Connection, Pool, lost
+from smeboost_emulators.supabase.rest.answers import READS, Asked, Statement
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.settings import RestSettings
 from smeboost_emulators.supabase.rest.trees import Limits
@@ -44,19 +44,32 @@ class Transactions:
             RestFailure: what `perform` refuses.
             DatabaseDown, PoolBusy, psycopg.Error: the database.
         """
+        circumstances = self._circumstances(asked, caller, path, statement_timeout)
+        reads = read_only and asked.method in READS
+
+        async def once(*, trusting: bool) -> Response:
+            async with self._pool.connection(trusting=trusting, piped=reads) as connection:
+                await become(AsyncRawCursor(connection), caller, circumstances, read_only=read_only)
+                response = await self._performed(connection, perform)
+                if asked.preferences.chosen.get("tx", self._configuration.current.tx_default) == "rollback":
+                    raise psycopg.Rollback
+            return response
+
+        try:
+            return await once(trusting=reads)
+        except psycopg.OperationalError as exc:
+            if not (reads and lost(exc)):
+                raise
+        # Nothing was changed and nothing was answered: it may be asked again, on a connection that works.
+        return await once(trusting=False)
+
+    async def _performed(self, connection: Connection, perform: Callable[[Statement], Awaitable[Response]]) -> Response:
         settings = self._configuration.current
-        async with self._pool.connection() as connection:
-            cursor = AsyncRawCursor(connection)
-            circumstances = self._circumstances(asked, caller, path, statement_timeout)
-            await become(cursor, caller, circumstances, read_only=read_only)
-            if settings.db_pre_request:
-                name = sql.Identifier(*settings.db_pre_request.split("."))
-                await cursor.execute(sql.SQL("select {}()").format(name))
-            limits = Limits(settings.db_max_rows, settings.db_aggregates_enabled)
-            response = await perform(Statement(connection, cursor, limits))
-            if asked.preferences.chosen.get("tx", settings.tx_default) == "rollback":
-                raise psycopg.Rollback
-        return response
+        if settings.db_pre_request:
+            name = sql.Identifier(*settings.db_pre_request.split("."))
+            await connection.execute(sql.SQL("select {}()").format(name))
+        limits = Limits(settings.db_max_rows, settings.db_aggregates_enabled)
+        return await perform(Statement(connection, AsyncRawCursor(connection), limits))
 
     def _circumstances(self, asked: Asked, caller: Caller, path: str, statement_timeout: str | None) -> Circumstances:
         settings = self._configuration.current
