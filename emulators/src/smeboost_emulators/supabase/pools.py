@@ -12,7 +12,7 @@ Rules of this room:
 import select
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, suppress
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -87,7 +87,7 @@ class Pool:
         """
         connection = await self._borrow(trusting=trusting)
         try:
-            async with connection.pipeline() if piped else nullcontext(), connection.transaction():
+            async with _piped(connection) if piped else connection.transaction():
                 yield connection
             self._used[connection] = time.monotonic()
         finally:
@@ -155,6 +155,22 @@ class Pool:
         except OperationalError:
             raise DatabaseDown from None
         await connection.close()
+
+
+@asynccontextmanager
+async def _piped(connection: Connection) -> AsyncGenerator[None]:
+    """A transaction whose statements travel together; psycopg's own would wait for the server at its begin."""
+    try:
+        async with connection.pipeline():
+            yield
+        await connection.commit()
+    except psycopg.Rollback:
+        await connection.rollback()
+    except BaseException:
+        # What went wrong matters more than that a broken connection cannot roll back.
+        with suppress(psycopg.Error):
+            await connection.rollback()
+        raise
 
 
 def lost(exc: psycopg.Error) -> bool:
