@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx2
+import psycopg
 import pytest
 from mcp.shared.exceptions import MCPError
 
@@ -98,3 +99,51 @@ async def test_a_project_that_cannot_be_reached_is_told(unused_url, tools_of):
 async def test_a_project_without_realtime_is_told(scripted_project, tools_of):
     project = await scripted_project(lambda _asked: {"status": 404})
     assert (await (await tools_of(project.url)).fails("watch_changes", topic="x"))["code"] == "vendor_bad_answer"
+
+
+WATCHED = """
+create table if not exists public.watched (
+  id bigint generated always as identity primary key, owner uuid not null default auth.uid(), body text
+);
+alter table public.watched enable row level security;
+create policy "own" on public.watched to authenticated using (owner = auth.uid()) with check (owner = auth.uid());
+alter publication supabase_realtime add table public.watched;
+"""
+
+
+@pytest.fixture(scope="module")
+def watched(backend):
+    with psycopg.connect(backend.database_url, autocommit=True) as connection:
+        connection.execute(WATCHED)
+        connection.execute("notify pgrst, 'reload schema'")
+
+
+@pytest.mark.usefixtures("watched")
+async def test_a_person_is_told_of_the_changes_that_they_may_see(as_anyone, new_person):
+    ada, bob = [await as_anyone.signed_in(**new_person()) for _ in range(2)]
+    kept = (await as_anyone("watch_changes", table="watched", seconds=0, keep=True, session=ada))["subscription"]
+    for session, body in ((bob, "Bob's"), (ada, "Ada's")):
+        await as_anyone("insert_rows", table="watched", rows=[{"body": body}], session=session)
+    found = await as_anyone("watch_changes", subscription=kept, seconds=10, session=ada)
+    assert [(event["type"], event["table"], event["record"]["body"]) for event in found["events"]] == [
+        ("INSERT", "watched", "Ada's")
+    ]
+
+
+@pytest.mark.usefixtures("watched")
+async def test_changes_are_told_by_kind_and_filter(as_service, as_anyone, new_person):
+    owner = (await as_anyone("get_user", session=await as_anyone.signed_in(**new_person())))["id"]
+    asked = {"table": "watched", "event": "UPDATE", "filter": "body=eq.wanted", "seconds": 0, "keep": True}
+    kept = (await as_service("watch_changes", **asked))["subscription"]
+    for body in ("other", "wanted"):
+        made = await as_service("insert_rows", table="watched", rows=[{"owner": owner, "body": "new"}])
+        where = [{"column": "id", "operator": "eq", "value": made["rows"][0]["id"]}]
+        await as_service("update_rows", table="watched", values={"body": body}, filters=where)
+    found = await as_service("watch_changes", subscription=kept, seconds=10)
+    assert [(event["type"], event["record"]["body"]) for event in found["events"]] == [("UPDATE", "wanted")]
+
+
+@pytest.mark.usefixtures("watched")
+async def test_a_filter_that_cannot_be_is_refused(as_service):
+    error = await as_service.fails("watch_changes", table="watched", filter="nothing=eq.1", seconds=0)
+    assert error["code"] == "invalid_input"
