@@ -42,9 +42,24 @@ async def test_rows_beyond_the_bytes_are_told_and_not_given(backend, tools_of, s
     assert len(found["rows"]) <= 6
 
 
+ESCAPE = "select 1) as q limit 1) as b union all select repeat('y', 5000) from (select 1 as j from (select 1"
+
+
+async def test_a_statement_cannot_leave_the_bounds_around_it(backend, tools_of):
+    tools = await tools_of("", key="", db_url=backend.database_url, query_bytes_max=2000)
+    assert (await tools.fails("run_query", sql=ESCAPE))["code"] == "invalid_input"
+
+
+async def test_an_error_names_the_line(over_sql):
+    error = await over_sql.fails("run_query", sql="select 1,\n  nothing\nfrom things")
+    assert "(line 2)" in error["message"]
+    error = await over_sql.fails("explain_query", sql="select 1,\n\n  nothing\nfrom things")
+    assert "(line 3)" in error["message"]
+
+
 ATTACKS = [
-    ("delete from things", "invalid_input"),
-    ("with gone as (delete from things returning *) select * from gone", "invalid_input"),
+    ("delete from things", "not_permitted"),
+    ("with gone as (delete from things returning *) select * from gone", "not_permitted"),
     ("select 1; drop table things", "invalid_input"),
     ("commit; drop table things", "invalid_input"),
     ("select 1) as q) as bounded; drop table things --", "invalid_input"),

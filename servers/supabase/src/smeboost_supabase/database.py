@@ -30,6 +30,7 @@ from smeboost_supabase.settings import SupabaseSettings
 
 CONNECTIONS_MAX = 4
 Connection = psycopg.AsyncConnection[TupleRow]
+_ALONE = "explain (format json) "
 _HEAD, _TAIL = (
     "select case when octet_length(j) <= {bytes} then j end from (select to_json(q)::text as j from (\n",
     "\n) as q limit {rows}) as bounded",
@@ -133,26 +134,34 @@ class Database:
             NotPermitted: it tries to change something, or to see what its role may not.
             Misconfigured, VendorTimeout, VendorUnavailable: as `ask` does.
         """
-        head = _HEAD.format(bytes=self._settings.query_bytes_max)
-        query = head + one_statement(text) + _TAIL.format(rows=rows_max + 1)
+        statement = one_statement(text)
+        async with self._foreign(text, actor, before=len(_ALONE)) as connection:
+            # A text that is a statement by itself closes no bracket of ours, so it cannot leave the bounds around it.
+            await _all(connection.cursor().stream((_ALONE + statement).encode()))
+            return await self._bounded_rows(connection, statement, rows_max)
+
+    async def _bounded_rows(self, connection: Connection, statement: str, rows_max: int) -> Found:
+        bytes_max = self._settings.query_bytes_max
+        head = _HEAD.format(bytes=bytes_max)
+        stream = connection.cursor().stream((head + statement + _TAIL.format(rows=rows_max + 1)).encode())
         rows: list[dict[str, JsonValue]] = []
         size = 0
-        async with self._foreign(text, actor, before=len(head)) as connection:
-            stream = cast(AsyncIterator[tuple[str | None]], connection.cursor().stream(query.encode()))
+        try:
             async with contextlib.aclosing(cast(AsyncGenerator[tuple[str | None]], stream)) as found:
                 async for (row,) in found:
                     size += len(row or "")
-                    if row is None or size > self._settings.query_bytes_max or len(rows) == rows_max:
+                    if row is None or size > bytes_max or len(rows) == rows_max:
                         return Found(rows, truncated=True)
                     rows.append(json.loads(row, parse_float=_number))
+        except DATABASE_FAULTS as exc:
+            raise statement_error(exc, statement, before=len(head)) from None
         return Found(rows, truncated=False)
 
     async def explain(self, text: str, *, actor: Actor | None, analyze: bool) -> list[dict[str, Any]]:
         """Postgres's plan as JSON; `analyze` runs the statement, which cannot write. Raises as `read` does."""
         head = "explain (format json, buffers, analyze) " if analyze else "explain (format json) "
         async with self._foreign(text, actor, before=len(head)) as connection:
-            stream = connection.cursor().stream((head + one_statement(text)).encode())
-            rows = [row async for row in stream]
+            rows = await _all(connection.cursor().stream((head + one_statement(text)).encode()))
         return rows[0][0]
 
     @contextlib.asynccontextmanager
@@ -197,6 +206,10 @@ class Database:
 
     def _statement_seconds(self, *, writes: bool) -> float:
         return self._settings.change_timeout_seconds if writes else self._settings.statement_timeout_seconds
+
+
+async def _all(stream: AsyncIterator[TupleRow]) -> list[TupleRow]:
+    return [row async for row in stream]
 
 
 async def _rows(
