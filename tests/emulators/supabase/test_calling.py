@@ -335,6 +335,19 @@ def test_a_function_chooses_status_and_headers_of_its_answer(http, new_function)
         assert (answer("200", headers).status_code, answer("200", headers).json()["code"]) == (500, "PGRST111")
 
 
+def test_what_a_function_sets_for_its_session_is_not_in_other_answers(http, new_function):
+    lasting = new_function(
+        "{}() returns text language sql as $$ select set_config('response.status', '299', false)"
+        " || set_config('response.headers', '[{\"x-lasting\": \"yes\"}]', false) $$"
+    )
+    one = new_function("{}() returns int language sql as 'select 1'")
+
+    assert http.post(f"/rest/v1/rpc/{lasting}").status_code == 299
+    answers = [http.post(f"/rest/v1/rpc/{one}") for _ in range(12)]
+
+    assert {(answer.status_code, "x-lasting" in answer.headers) for answer in answers} == {(200, False)}
+
+
 def test_a_value_has_no_columns(http, new_function):
     one = new_function("{}() returns int language sql as 'select 1'")
 

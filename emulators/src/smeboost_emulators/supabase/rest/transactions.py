@@ -20,6 +20,9 @@ from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.settings import RestSettings
 from smeboost_emulators.supabase.rest.trees import Limits
 
+# What a function has set for the whole session would else speak into other people's answers.
+_UNSAID = {"response.status": "", "response.headers": "", "pgrst.inserted": ""}
+
 
 class Transactions:
     """Where requests get their transactions."""
@@ -73,7 +76,7 @@ class Transactions:
 
     def _circumstances(self, asked: Asked, caller: Caller, path: str, statement_timeout: str | None) -> Circumstances:
         settings = self._configuration.current
-        chosen = {**_app_settings(settings), **self._configuration.roles.get(caller.role, {})}
+        chosen = {**_UNSAID, **_app_settings(settings), **self._configuration.roles.get(caller.role, {})}
         if statement_timeout is not None:
             chosen["statement_timeout"] = statement_timeout
         if "timezone" in asked.preferences.chosen:
