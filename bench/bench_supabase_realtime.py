@@ -46,14 +46,15 @@ async def main() -> None:
         async with AsyncExitStack() as stack:
             postgres = await stack.enter_async_context(running_postgres(Path(folder)))
             backend, bare = free_port(), free_port()
-            await _start_backend(stack, postgres.url, backend)
+            anon = _token(role="anon")
+            await _start_backend(stack, postgres.url, backend, anon)
             await start(stack, [str(BENCH / "realtime_bare.py"), str(bare)], {}, bare, "/healthz")
             async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as connection:
                 await connection.execute(TABLE)
             print(f"{options.subscribers:,} subscribers, {options.rounds} rounds.\n")
             print("| what | p50 ms | p95 ms | max ms | p95 of the bare fan-out |\n|---|---:|---:|---:|---:|")
             baseline = 0.0
-            for name, order in _orders(options.subscribers, backend, bare, postgres.url):
+            for name, order in _orders(options.subscribers, (backend, bare), postgres.url, anon):
                 print(name, file=sys.stderr)
                 latencies = await _measure({**order, "rounds": options.rounds, "seconds": ROUND_SECONDS})
                 cuts = statistics.quantiles(latencies, n=100)
@@ -69,13 +70,18 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _start_backend(stack: AsyncExitStack, database_url: str, port: int) -> None:
-    environment = {**os.environ, "SUPABASE_DB_URL": database_url, "GOTRUE_JWT_SECRET": SECRET}
+async def _start_backend(stack: AsyncExitStack, database_url: str, port: int, anon: str) -> None:
+    environment = {
+        **os.environ,
+        "SUPABASE_DB_URL": database_url,
+        "GOTRUE_JWT_SECRET": SECRET,
+        "SUPABASE_ANON_KEY": anon,
+    }
     await start(stack, ["-m", "smeboost_emulators", "supabase", "--port", str(port)], environment, port, "/healthz")
 
 
-def _orders(count: int, backend: int, bare: int, database_url: str) -> list[tuple[str, dict[str, Any]]]:
-    anon = _token(role="anon")
+def _orders(count: int, ports: tuple[int, int], database_url: str, anon: str) -> list[tuple[str, dict[str, Any]]]:
+    backend, bare = ports
     to_backend = {"host": HOST, "port": backend, "path": f"/realtime/v1/websocket?apikey={anon}&vsn=1.0.0"}
     shared = _token(role="authenticated", sub=str(uuid4()))
     wish = {"event": "INSERT", "schema": "public", "table": "news"}

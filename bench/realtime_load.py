@@ -77,11 +77,13 @@ async def main() -> None:
     listeners = await _connected(order)
     latencies: list[float] = []
     async with httpx2.AsyncClient(timeout=order["seconds"]) as http:
-        for number in range(order["rounds"]):
+        # The first round only warms up.
+        for number in range(order["rounds"] + 1):
             arrivals = [listener.wait(f"round {number} ") for listener in listeners]
             started = await _act(order, number, http)
             moments = await asyncio.wait_for(asyncio.gather(*arrivals), order["seconds"])
-            latencies += [1000 * (moment - started) for moment in moments]
+            if number:
+                latencies += [1000 * (moment - started) for moment in moments]
     print(json.dumps({"latencies_ms": latencies}))
 
 

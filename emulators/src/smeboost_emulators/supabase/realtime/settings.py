@@ -37,7 +37,7 @@ class RealtimeSettings(Settings):
         72, ge=1, validation_alias="SUPABASE_REALTIME_MESSAGES_KEEP_HOURS", description="rows of realtime.messages"
     )
     realtime_poll_seconds: float = Field(
-        0.1, gt=0, le=60, validation_alias="SUPABASE_REALTIME_POLL_SECONDS", description="between looks at the log"
+        0.05, gt=0, le=60, validation_alias="SUPABASE_REALTIME_POLL_SECONDS", description="between looks at the log"
     )
     realtime_record_max_bytes: int = Field(
         1_048_576, ge=1024, validation_alias="SUPABASE_REALTIME_RECORD_MAX_BYTES", description="of one changed row"

@@ -10,7 +10,7 @@ from psycopg import sql
 from smeboost_emulators.supabase.pools import Connection
 from smeboost_emulators.supabase.realtime.catalogue import TEXT, TableFact, TypeFact
 
-PEOPLE_AT_ONCE = 200
+PEOPLE_AT_ONCE = 100
 _VISIBLE = "select * from realtime.rows_visible(%s, %s::jsonb, %s::jsonb)"
 
 
