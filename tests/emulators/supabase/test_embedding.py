@@ -338,6 +338,16 @@ def test_a_misspelt_embed_is_answered_with_a_guess(http, shop):
     assert hint == "Perhaps you meant 'shop_projects' instead of 'shop_project'."
 
 
+def test_a_guess_names_nothing_that_the_caller_may_not_use(http, execute, new_table):
+    parent = new_table("id int primary key")
+    child = new_table(f"id int, parent int references public.{parent}")
+    address = f"/rest/v1/{parent}?select={child}s(id)"
+    assert child in http.get(address).json()["hint"]
+
+    execute(f"revoke all on public.{child} from anon")
+    assert http.get(address).json()["hint"] is None
+
+
 def test_embeds_have_a_limited_depth_and_number(http, shop):
     deep = "shop_staff(" * 40 + "id" + ")" * 40
     wide = ",".join(f"a{number}:shop_projects(id)" for number in range(200))

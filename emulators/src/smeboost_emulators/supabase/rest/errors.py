@@ -83,7 +83,16 @@ class UnknownName(RestFailure):
 
 
 class UnknownLink(RestFailure):
-    """A way from one relation to another that the schema cache has not; it may only be too old."""
+    """A way from one relation to another that the schema cache has not; it may only be too old.
+
+    `known` are the relations that there is a way to; which of them may be named is for whoever knows the caller.
+    """
+
+    def __init__(self, failure: RestFailure, *, schema: str, target: str, known: frozenset[str]) -> None:
+        super().__init__(failure.status, failure.code, failure.message, details=failure.details)
+        self.schema = schema
+        self.target = target
+        self.known = known
 
 
 def unparsable(what: str, text: str, position: int, expected: str) -> RestFailure:

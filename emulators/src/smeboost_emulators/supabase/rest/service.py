@@ -140,11 +140,14 @@ class RestService:
             known = await self._cache.knows_database(exc.schema, exc.relation, exc.column)
             if not (known or await self._cache.is_old()):
                 raise await self._hinted(exc, caller) from None
-        except UnknownLink:
+        except UnknownLink as exc:
             if not await self._cache.is_old():
-                raise
+                raise await self._guessed(exc, caller) from None
         await self._cache.reload()
-        return await self._read_or_write(asked, caller)
+        try:
+            return await self._read_or_write(asked, caller)
+        except UnknownLink as exc:
+            raise await self._guessed(exc, caller) from None
 
     async def _read_or_write(self, asked: Asked, caller: Caller) -> Response:
         target = self._target(asked)
@@ -231,6 +234,15 @@ class RestService:
             message = f"Could not find the table '{asked.schema}.{asked.relation}' in the schema cache"
             raise UnknownName(RestFailure(404, "PGRST205", message), schema=asked.schema, relation=asked.relation)
         return Target(relation, schema)
+
+    async def _guessed(self, failure: UnknownLink, caller: Caller) -> RestFailure:
+        """The failure with the relation that may have been meant, among those that the caller may use."""
+        if failure.target not in failure.known:
+            usable = await usable_relations(self._pool, caller.role, failure.schema)
+            shown = failure.target[:100]
+            close = get_close_matches(shown, sorted(failure.known.intersection(usable))[:NAMES_MAX], n=1)
+            failure.hint = f"Perhaps you meant '{close[0]}' instead of '{shown}'." if close else None
+        return failure
 
     async def _hinted(self, failure: UnknownName, caller: Caller) -> RestFailure:
         """The failure with a name that may have been meant, among those that the caller may use."""

@@ -6,7 +6,6 @@ junction. More than one way left is the caller's to decide (300), never ours.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from smeboost_emulators.supabase.rest.errors import RestFailure, UnknownLink
 from smeboost_emulators.supabase.rest.grammar import Embedded
@@ -70,16 +69,15 @@ def _single(columns: Pairs) -> tuple[str, ...]:
 def _no_way(known: Sequence[Relationship], origin: Name, embed: Embedded) -> UnknownLink:
     target = embed.name[:_SHOWN_MAX]
     using = f" using the hint '{embed.hint[:_SHOWN_MAX]}'" if embed.hint else ""
-    names = sorted({way.target[1] for way in known})
-    close = get_close_matches(target, names, n=1) if embed.name not in names else []
-    return UnknownLink(
+    failure = RestFailure(
         400,
         "PGRST200",
         f"Could not find a relationship between '{origin[1]}' and '{target}' in the schema cache",
         details=f"Searched for a foreign key relationship between '{origin[1]}' and '{target}'{using}"
         f" in the schema '{origin[0]}', but no matches were found.",
-        hint=f"Perhaps you meant '{close[0]}' instead of '{target}'." if close else None,
     )
+    names = frozenset(way.target[1] for way in known)
+    return UnknownLink(failure, schema=origin[0], target=embed.name, known=names)
 
 
 def _several_ways(found: Sequence[Relationship], origin: Name, embed: Embedded) -> RestFailure:
