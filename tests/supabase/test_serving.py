@@ -14,6 +14,8 @@ from fastmcp.client.transports import StdioTransport
 from smeboost_shared.errors import Misconfigured
 from smeboost_shared.listing import tokens_about
 from smeboost_shared.settings import load
+from smeboost_supabase.absent import OF_THE_DATABASE, OF_THE_PROJECT, THAT_WRITE_SQL
+from smeboost_supabase.server import create_server
 from smeboost_supabase.settings import SupabaseSettings
 
 SNAPSHOT = Path(__file__).with_name("tools.json")
@@ -159,3 +161,33 @@ async def test_a_listing_costs_its_reader_few_tokens(server_for, unused_url):
 async def test_a_family_can_be_offered_alone(server_for, unused_url):
     listed = await server_for(unused_url, toolsets="auth").list_tools()
     assert {tool.name for tool in listed} == AUTH
+
+
+async def test_every_tool_is_known_by_what_it_needs(server_for, unused_url):
+    whole = await server_for(unused_url, db_url="postgresql://localhost/x", sql_writes=True).list_tools()
+    assert {tool.name for tool in whole} == {"list_tables"} | OF_THE_PROJECT | OF_THE_DATABASE | THAT_WRITE_SQL
+
+
+async def test_a_tool_that_is_not_there_names_the_setting_it_needs(over_sql, as_anyone):
+    for tools, tool, setting in (
+        (over_sql, "select_rows", "SUPABASE_URL"),
+        (over_sql, "execute_sql", "SUPABASE_SQL_WRITES"),
+        (as_anyone, "run_query", "SUPABASE_DB_URL"),
+        (as_anyone, "apply_migration", "SUPABASE_DB_URL"),
+    ):
+        error = await tools.fails(tool)
+        assert (error["code"], setting in error["message"]) == ("misconfigured", True)
+    assert (await over_sql.fails("no_such_tool"))["code"] == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("settings", "needed"),
+    [
+        ({"url": "", "key": "", "db_url": "postgresql://localhost/x", "toolsets": "storage"}, "SUPABASE_URL"),
+        ({"url": "http://127.0.0.1:1", "key": "k", "toolsets": "database,development"}, "SUPABASE_DB_URL"),
+    ],
+)
+def test_a_family_that_has_nothing_to_talk_to_ends_the_start(settings, needed):
+    with pytest.raises(Misconfigured) as caught:
+        create_server(load(SupabaseSettings, **settings))
+    assert needed in caught.value.message

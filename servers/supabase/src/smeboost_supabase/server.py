@@ -1,9 +1,13 @@
 """The Supabase server: its families of tools on one client."""
 
-from fastmcp import FastMCP
-from smeboost_shared.toolkit import tool_server
-from smeboost_shared.toolsets import Register, offer
+from collections.abc import Mapping
 
+from fastmcp import FastMCP
+from smeboost_shared.errors import FieldProblem, Misconfigured
+from smeboost_shared.toolkit import tool_server
+from smeboost_shared.toolsets import ALL, Register, chosen, offer
+
+from smeboost_supabase.absent import FAMILIES_OF_THE_PROJECT, Absent
 from smeboost_supabase.client import SupabaseClient
 from smeboost_supabase.fencing import Fence
 from smeboost_supabase.settings import SupabaseSettings
@@ -33,6 +37,20 @@ def create_server(settings: SupabaseSettings, client: SupabaseClient | None = No
     """An MCP server for the project that `settings` names; `client` is opened and closed with it."""
     client = client or SupabaseClient(settings)
     mcp = tool_server("supabase", instructions=INSTRUCTIONS, client=client)
+    mcp.add_middleware(Absent(settings))
     mcp.add_middleware(Fence())
-    offer(mcp, client, families(settings), settings.toolsets, variable="SUPABASE_TOOLSETS")
+    offered = families(settings)
+    _check_chosen(settings, offered)
+    offer(mcp, client, offered, settings.toolsets, variable="SUPABASE_TOOLSETS")
     return mcp
+
+
+def _check_chosen(settings: SupabaseSettings, offered: Mapping[str, tuple[Register[SupabaseClient], ...]]) -> None:
+    """Refuse a family that was asked for by name and has nothing to talk to."""
+    if ALL in settings.toolsets.lower():
+        return
+    for name in chosen(settings.toolsets, tuple(offered), variable="SUPABASE_TOOLSETS"):
+        if not offered[name]:
+            needed = "SUPABASE_URL and SUPABASE_KEY" if name in FAMILIES_OF_THE_PROJECT else "SUPABASE_DB_URL"
+            problem = FieldProblem(field="SUPABASE_TOOLSETS", message=f"{name} needs {needed}")
+            raise Misconfigured(f"SUPABASE_TOOLSETS: {name} needs {needed}, which is not set.", errors=[problem])
