@@ -150,6 +150,27 @@ async def test_presence_is_shown_changed_and_forgotten(socket):
         assert (await watcher.wait("presence_diff"))["payload"]["leaves"]["ada"]["metas"] == [newer]
 
 
+@pytest.mark.parametrize("depth", [500, 900])
+async def test_what_somebody_shows_spoils_nobody_elses_view(socket, depth):
+    async with socket() as showing, socket() as late:
+        await showing.join(f"deep {depth}", presence={"key": "deep"})
+        shown = '{"a":' * depth + "1" + "}" * depth
+        await showing.connection.send(
+            f'{{"topic":"realtime:deep {depth}","event":"presence","ref":"9",'
+            f'"payload":{{"event":"track","payload":{shown}}}}}'
+        )
+        await showing.wait("phx_reply", wanted=lambda message: message["ref"] == "9")
+        await late.join(f"deep {depth}")
+        assert list((await late.wait("presence_state"))["payload"]) == ["deep"]
+
+
+async def test_a_refused_socket_is_no_error_of_ours(supabase_backend, caplog):
+    with pytest.raises(InvalidStatus):
+        async with realtime_socket(supabase_backend.url, "wrong"):
+            pass
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_who_disconnects_is_there_no_more(socket):
     async with socket() as watcher:
         await watcher.join("gone")

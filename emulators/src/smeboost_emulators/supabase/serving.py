@@ -1,6 +1,7 @@
 """Serve the backend on a socket: for the command, and for tests that want it in their own process."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -19,6 +20,13 @@ from smeboost_emulators.supabase.settings import SupabaseBackendSettings
 GRACE_SECONDS = 3
 POLL_SECONDS = 0.005
 KEEP_ALIVE_SECONDS = 30
+
+
+class _RefusalsAreNoErrors(logging.Filter):
+    """uvicorn takes a WebSocket that is refused with a body for one that its app forgot to answer."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,9 @@ async def serving(
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        uvicorn_log, refusals = logging.getLogger("uvicorn.error"), _RefusalsAreNoErrors()
+        uvicorn_log.addFilter(refusals)
+        stack.callback(uvicorn_log.removeFilter, refusals)
         ended = asyncio.Event()
         server = _Server(config)
         task = asyncio.create_task(_run(server, listener, ended), name="supabase-backend")
