@@ -163,6 +163,16 @@ async def test_a_log_in_for_reading_that_may_write_is_refused(backend, tools_of)
     assert (error["code"], "SUPABASE_READ_DB_URL" in error["message"]) == ("misconfigured", True)
 
 
+async def test_the_log_in_to_act_with_can_be_given_and_must_be_harmless(backend, tools_of):
+    who = "select current_user as who, session_user as login"
+    authenticator = login_url(backend.database_url, "authenticator")
+    tools = await tools_of("", key="", db_url=backend.database_url, act_db_url=authenticator)
+    assert await rows(tools, who, run_as="anon") == [{"who": "anon", "login": "authenticator"}]
+    mighty = await tools_of("", key="", db_url=backend.database_url, act_db_url=backend.database_url)
+    error = await mighty.fails("run_query", sql=who, run_as="anon")
+    assert (error["code"], "SUPABASE_ACT_DB_URL" in error["message"]) == ("misconfigured", True)
+
+
 async def test_a_role_that_the_server_did_not_make_is_left_alone(backend, tools_of):
     tools = await tools_of("", key="", db_url=backend.database_url, read_role="authenticator")
     async with await psycopg.AsyncConnection.connect(backend.database_url) as connection:

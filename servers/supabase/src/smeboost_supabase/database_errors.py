@@ -24,6 +24,7 @@ VENDOR_TEXT_MAX_LENGTH = 300
 DATABASE_FAULTS = (psycopg.Error, TimeoutError)
 _HINTS = {
     "SUPABASE_DB_URL": "Set SUPABASE_DB_URL to the connection string that the project's dashboard shows.",
+    "SUPABASE_ACT_DB_URL": "Set SUPABASE_ACT_DB_URL to the connection string of a log-in such as authenticator.",
     "SUPABASE_READ_DB_URL": "Set SUPABASE_READ_DB_URL to the connection string of a log-in that may only read.",
 }
 _REFUSED = ("28P01", "28000", "3D000")

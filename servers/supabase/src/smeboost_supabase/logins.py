@@ -31,7 +31,8 @@ Purpose = Literal["read", "act"]
 MARK = "Made by smeboost-supabase for statements of others; see its README before you change it."
 LOCK_KEY = 7_218_046_512_883_962
 ACTED_ROLES = ("anon", "authenticated", "service_role")
-_FIX = "Make the log-in with the statements in the README of smeboost-supabase and set SUPABASE_READ_DB_URL."
+_FIX = "Make log-ins as the README of smeboost-supabase says and set SUPABASE_READ_DB_URL and SUPABASE_ACT_DB_URL."
+_VARIABLES: dict[Purpose, str] = {"read": "SUPABASE_READ_DB_URL", "act": "SUPABASE_ACT_DB_URL"}
 _DANGEROUS = (
     "pg_write_all_data",
     "pg_read_server_files",
@@ -78,11 +79,12 @@ class Logins:
             Misconfigured: there is no such log-in and it cannot be made, or the one that is set may too much.
             VendorUnavailable: the database cannot be reached.
         """
-        given = self._settings.read_db_url if purpose == "read" else None
+        given = self._settings.read_db_url if purpose == "read" else self._settings.act_db_url
+        variable = _VARIABLES[purpose] if given else "SUPABASE_DB_URL"
         try:
             connection = await (self._open(given.get_secret_value()) if given else self._opened_or_made(purpose))
         except DATABASE_FAULTS as exc:
-            raise database_error(exc, variable="SUPABASE_READ_DB_URL" if given else "SUPABASE_DB_URL") from None
+            raise database_error(exc, variable=variable) from None
         try:
             await self._check(connection, purpose)
         except BaseException:
@@ -113,8 +115,8 @@ class Logins:
         found = await (await connection.execute(_MAY_TOO_MUCH, asked)).fetchone()
         await connection.rollback()
         if found is None or found[0] is not False:
-            what = "SUPABASE_READ_DB_URL's log-in" if self._settings.read_db_url else "The log-in for reading"
-            raise Misconfigured(f"{what} may do more than read, so no statement is run with it.", hint=_FIX)
+            what = f"The log-in of {_VARIABLES[purpose]}, or the one made in its place,"
+            raise Misconfigured(f"{what} may do more than it should, so no statement is run with it.", hint=_FIX)
 
     # --- making them ----------------------------------------------------------------------------------------------
 

@@ -41,6 +41,11 @@ class SupabaseSettings(Settings):
         description="a connection string whose log-in can only read, for run_query and explain_query; without it the "
         "server makes such log-ins itself, when the one of SUPABASE_DB_URL may",
     )
+    act_db_url: SecretStr | None = Field(
+        default=None,
+        description="a connection string whose log-in may become anon, authenticated and service_role and no more, "
+        "such as the project's authenticator, for run_as in SQL; without it as for SUPABASE_READ_DB_URL",
+    )
     read_role: str = Field(
         default="smeboost_reader",
         pattern=r"^[a-z_][a-z0-9_]{0,50}$",
