@@ -1,9 +1,14 @@
 """Official clients, plain HTTP, and tables with row level security, all against one backend."""
 
+import json
+import os
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,6 +20,8 @@ from supabase import AsyncClient, AsyncClientOptions, Client, ClientOptions, acr
 
 PASSWORD = "correct horse"
 TIMEOUT_SECONDS = 10
+SUPABASE_JS, WS = "2.119.0", "8.23.0"
+NODE_SECONDS_MAX = 40
 # Loading the authorities' certificates for every client takes longer than all the rest of a test.
 TLS = ssl.create_default_context()
 
@@ -238,3 +245,32 @@ def own_folders(new_bucket, allow) -> str:
     bucket = new_bucket()
     allow(bucket, "all", "(storage.foldername(name))[1] = auth.uid()::text")
     return bucket
+
+
+@pytest.fixture(scope="session")
+def node(npm_package) -> Callable[..., dict[str, Any]]:
+    """Run a script beside this file with supabase-js against a backend; gives the JSON that it printed."""
+
+    def run(script: str, backend: SupabaseBackend, **variables: str) -> dict[str, Any]:
+        # Node before 22 has no WebSocket of its own, so the script takes the one of `ws`.
+        modules = [npm_package("@supabase/supabase-js", SUPABASE_JS), npm_package("ws", WS)]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "NODE_PATH": os.pathsep.join(map(str, modules)),
+            "URL_": backend.url,
+            "KEY": backend.anon_key,
+            "SERVICE_KEY": backend.service_role_key,
+            **variables,
+        }
+        done = subprocess.run(
+            ["node", str(Path(__file__).with_name(script))],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=NODE_SECONDS_MAX,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run

@@ -14,7 +14,7 @@ from itertools import count
 from psycopg import sql
 
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.grammar import Embedded, Filter, Item, Logic, OrderTerm, Scoped, Selected
+from smeboost_emulators.supabase.rest.grammar import Embedded, Field, Filter, Item, Logic, OrderTerm, Scoped, Selected
 from smeboost_emulators.supabase.rest.relationships import ComputedRelationship, Relationship
 from smeboost_emulators.supabase.rest.targets import Target
 from smeboost_emulators.supabase.rest.ways import chosen_way
@@ -93,6 +93,7 @@ def _tree(
     columns = tuple(item for item in items if isinstance(item, Selected))
     if not limits.aggregates and any(column.aggregate for column in columns):
         raise RestFailure(400, "PGRST123", "Use of aggregate functions is not allowed")
+    columns = _counted(target, columns)
     asked = [item for item in items if isinstance(item, Embedded)]
     below: dict[int, list[Scoped]] = {id(item): [] for item in asked}
     for one in scoped:
@@ -108,6 +109,19 @@ def _tree(
         next((one.limit for one in reversed(here) if one.limit is not None), None),
         next((one.offset for one in reversed(here) if one.offset), 0),
     )
+
+
+def _counted(target: Target, columns: tuple[Selected, ...]) -> tuple[Selected, ...]:
+    """`roles(count)`, which Supabase documents: PostgreSQL reads the column that is missing as `count(roles)`.
+
+    That is no aggregate of PostgREST's grammar, so it is not switched off with these.
+    """
+    if [column.field for column in columns] != [Field("count")] or "count" in target.relation.columns:
+        return columns
+    (column,) = columns
+    if column.aggregate:
+        return columns
+    return (Selected(Field("*"), column.alias, aggregate="count", result_cast=column.cast),)
 
 
 def _named(asked: Sequence[Embedded], name: str) -> Embedded:
