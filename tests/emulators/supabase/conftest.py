@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,9 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from smeboost_emulators.stores.postgres import running_postgres
+from smeboost_emulators.stores.process import free_port
 from smeboost_emulators.testing.supabase_backend import SupabaseBackend
 
 from supabase import AsyncClient, AsyncClientOptions, Client, ClientOptions, acreate_client, create_client
@@ -33,6 +38,55 @@ class Person:
     id: str
     email: str
     password: str
+
+
+class StoppablePostgres:
+    """A PostgreSQL of a test's own that goes away and comes back at the same address."""
+
+    def __init__(self, portal: BlockingPortal, folder: Path, *, durable: bool) -> None:
+        self._portal = portal
+        self._folder = folder
+        self._durable = durable
+        self._port = free_port()
+        self._running = None
+        self.url = ""
+
+    def start(self) -> None:
+        store = running_postgres(self._folder, port=self._port, durable=self._durable)
+        self._running = self._portal.wrap_async_context_manager(store)
+        self.url = self._running.__enter__().url
+
+    def stop(self) -> None:
+        running, self._running = self._running, None
+        if running:
+            running.__exit__(None, None, None)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and to every process of it at once, as when a machine runs out of memory."""
+        postmaster = int((self._folder / "cluster" / "postmaster.pid").read_text().split()[0])
+        with psycopg.connect(self.url) as connection:
+            children = [pid for (pid,) in connection.execute("select pid from pg_stat_activity")]
+        for pid in (postmaster, *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.stop()
+
+
+@pytest.fixture
+def stoppable_postgres(tmp_path: Path) -> Iterator[Callable[..., StoppablePostgres]]:
+    """A factory of running servers that can be stopped, killed and started again."""
+    made: list[StoppablePostgres] = []
+    with start_blocking_portal() as portal:
+
+        def make(*, durable: bool = False) -> StoppablePostgres:
+            server = StoppablePostgres(portal, tmp_path / f"postgres-{len(made)}", durable=durable)
+            server.start()
+            made.append(server)
+            return server
+
+        yield make
+        for server in made:
+            server.stop()
 
 
 @pytest.fixture

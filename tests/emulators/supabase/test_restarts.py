@@ -1,51 +1,13 @@
 """PostgreSQL goes away and comes back; the backend stays."""
 
-import socket
 import time
 
 import httpx
 import psycopg
-import pytest
 from anyio.from_thread import start_blocking_portal
-from smeboost_emulators.stores.postgres import running_postgres
 
 PASSWORD = "correct horse"
 PATIENCE_SECONDS = 5
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@pytest.fixture
-def database(tmp_path, port):
-    """A PostgreSQL that can be stopped and started again at the same address."""
-
-    class Database:
-        url = ""
-
-        def __init__(self, portal):
-            self._portal = portal
-            self._running = None
-
-        def start(self):
-            store = running_postgres(tmp_path / "postgres", port=port, durable=False)
-            self._running = self._portal.wrap_async_context_manager(store)
-            self.url = self._running.__enter__().url
-
-        def stop(self):
-            running, self._running = self._running, None
-            if running:
-                running.__exit__(None, None, None)
-
-    with start_blocking_portal() as portal:
-        server = Database(portal)
-        server.start()
-        yield server
-        server.stop()
 
 
 def until(attempt, wanted):
@@ -57,7 +19,8 @@ def until(attempt, wanted):
         assert time.monotonic() < deadline, answer.text
 
 
-def test_a_restart_of_the_database_is_survived(database, start_supabase_backend, client_for):
+def test_a_restart_of_the_database_is_survived(stoppable_postgres, start_supabase_backend, client_for):
+    database = stoppable_postgres()
     with start_supabase_backend(database.url) as backend:
         with psycopg.connect(database.url) as connection:
             connection.execute("create table public.things as select 1 as id")
