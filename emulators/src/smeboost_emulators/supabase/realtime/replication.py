@@ -56,11 +56,16 @@ class ChangeLog:
             psycopg.Error: the connection was lost, or the publication is not there.
             MalformedMessage: they cannot be understood.
         """
-        async with self._connection.transaction(), self._connection.cursor(name="changes", binary=True) as cursor:
-            cursor.itersize = PIECE
-            await cursor.execute(_READ, (self._slot, PUBLICATION))
-            async for (data,) in cursor:
-                yield read_message(data)
+        cursor = self._connection.cursor(name="changes", binary=True)
+        cursor.itersize = PIECE
+        try:
+            async with self._connection.transaction(), cursor:
+                await cursor.execute(_READ, (self._slot, PUBLICATION))
+                async for (data,) in cursor:
+                    yield read_message(data)
+        finally:
+            # A connection that breaks while psycopg closes the cursor leaves it open; this only takes note of the loss.
+            await cursor.close()
 
 
 async def log_position(connection: AsyncConnection[TupleRow]) -> int:
