@@ -67,7 +67,7 @@ def backend(database, start_supabase_backend, tmp_path):
         yield started
 
 
-async def listening(backend, told: list[int]):
+async def listening(backend, told):
     """An official client that is told of new things."""
     options = AsyncClientOptions(auto_refresh_token=False)
     client = await acreate_client(backend.url, backend.service_role_key, options)
