@@ -183,6 +183,15 @@ def mailing_backend(new_database, start_supabase_backend) -> Iterator[SupabaseBa
         yield backend
 
 
+@pytest.fixture(scope="module")
+def theatre(new_database, start_supabase_backend, execute_on) -> Iterator[SupabaseBackend]:
+    """A backend with the tables of `theatre.sql`, where plans and rolling back are allowed."""
+    with start_supabase_backend(new_database(), db_tx_end="commit-allow-override", db_plan_enabled=True) as backend:
+        execute_on(backend, Path(__file__).with_name("theatre.sql").read_text())
+        execute_on(backend, "analyze")
+        yield backend
+
+
 @pytest.fixture(scope="session")
 def mails_to() -> Callable[..., list[dict[str, object]]]:
     """The mails in a backend's inbox that went to somebody, newest first."""
