@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from typing import Any
 
 import httpx
 import psycopg
@@ -14,7 +15,7 @@ from smeboost_emulators.testing.waiting import until
 from supabase import AsyncClientOptions, acreate_client
 
 PASSWORD = "correct horse"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 40
 ENOUGH = 15
 # What a client waits before it tries again.
 PAUSE_SECONDS = 0.02
@@ -70,7 +71,7 @@ def backend(database, start_supabase_backend, tmp_path):
 async def listening(backend, told):
     """An official client that is told of new things."""
     options = AsyncClientOptions(auto_refresh_token=False)
-    client = await acreate_client(backend.url, backend.service_role_key, options)
+    client: Any = await acreate_client(backend.url, backend.service_role_key, options)
     channel = client.channel("things")
     live = asyncio.Event()
     channel.on_postgres_changes(
