@@ -163,6 +163,7 @@ def test_the_pace_so_far_tells_the_day_on_which_the_calls_are_used_up():
     assert used_up_on(1000, since=begin, now=now, monthly_calls=1000) == date(2026, 11, 11)
     assert used_up_on(0, since=begin, now=now, monthly_calls=1000) is None
     assert used_up_on(999, since=begin, now=now, monthly_calls=None) is None
+    assert used_up_on(1, since=begin, now=now, monthly_calls=10**9) is None
 
 
 @given(

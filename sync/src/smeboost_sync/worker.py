@@ -33,9 +33,10 @@ LOST = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
 )
-"""What a database that is away, or going away, looks like."""
+"""What a database that is away, or going away, looks like; a connection cut amid a call may also mix its states up."""
 log = get_logger("worker")
 
 

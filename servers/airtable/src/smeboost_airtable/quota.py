@@ -87,8 +87,11 @@ def used_up_on(calls: int, *, since: date, now: datetime, monthly_calls: int | N
     if calls >= monthly_calls:
         return now.date()
     elapsed = now - datetime(since.year, since.month, since.day, tzinfo=UTC)
-    used_up = now + elapsed * ((monthly_calls - calls) / calls)
-    return used_up.date() if used_up < month_ends(now) else None
+    seconds = elapsed.total_seconds() * (monthly_calls - calls) / calls
+    # Compared as seconds: at a slow pace the day lies beyond what a date can hold.
+    if seconds >= (month_ends(now) - now).total_seconds():
+        return None
+    return (now + timedelta(seconds=seconds)).date()
 
 
 def month_ends(now: datetime) -> datetime:
