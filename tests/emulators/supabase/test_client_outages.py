@@ -125,3 +125,55 @@ async def test_a_killed_database_costs_retries_and_nothing_else(database, backen
         ((sessions,),) = connection.execute("select count(*) from auth.sessions").fetchall()
     assert set(works["rest"].done) <= kept
     assert sessions >= len(works["auth"].done)
+
+
+async def test_every_part_says_that_it_is_for_now(database, backend):
+    async with httpx.AsyncClient(base_url=backend.url, timeout=PATIENCE_SECONDS) as http:
+        http.headers["apikey"] = backend.service_role_key
+        credentials = {"email": "ada@example.com", "password": PASSWORD}
+        signed_in = (await http.post("/auth/v1/token?grant_type=password", json=credentials)).json()
+        refresh = {"refresh_token": signed_in["refresh_token"]}
+        message = {"topic": "t", "event": "e", "payload": {}, "private": True}
+        await http.post("/storage/v1/bucket", json={"name": "b"})
+        await http.post("/storage/v1/object/b/a", content=b"x")
+        link = (await http.post("/storage/v1/object/sign/b/a", json={"expiresIn": 60})).json()["signedURL"]
+        await asyncio.to_thread(database.stop)
+        asked = [
+            ("GET", "/rest/v1/things", None),
+            ("HEAD", "/rest/v1/things", None),
+            ("PATCH", "/rest/v1/things?id=eq.1", {"id": 2}),
+            ("DELETE", "/rest/v1/things?id=eq.1", None),
+            ("POST", "/rest/v1/rpc/nothing", {}),
+            ("POST", "/auth/v1/signup", {"email": "ben@example.com", "password": PASSWORD}),
+            ("POST", "/auth/v1/otp", {"email": "ada@example.com"}),
+            ("POST", "/auth/v1/recover", {"email": "ada@example.com"}),
+            ("POST", "/auth/v1/verify", {"email": "ada@example.com", "token": "123456", "type": "email"}),
+            ("POST", "/auth/v1/token?grant_type=refresh_token", refresh),
+            ("POST", "/auth/v1/logout", None),
+            ("GET", "/auth/v1/user", None),
+            ("PUT", "/auth/v1/user", {"data": {}}),
+            ("POST", "/auth/v1/factors", {"factor_type": "totp"}),
+            ("GET", "/auth/v1/admin/users", None),
+            ("GET", "/storage/v1/bucket", None),
+            ("POST", "/storage/v1/bucket", {"name": "c"}),
+            ("GET", "/storage/v1/object/b/a", None),
+            ("GET", "/storage/v1" + link, None),
+            ("POST", "/storage/v1/object/list/b", {"prefix": ""}),
+            ("POST", "/storage/v1/object/b/c", {"any": "bytes"}),
+            ("DELETE", "/storage/v1/object/b", {"prefixes": ["a"]}),
+            ("POST", "/storage/v1/object/copy", {"bucketId": "b", "sourceKey": "a", "destinationKey": "d"}),
+            ("POST", "/realtime/v1/api/broadcast", {"messages": [message]}),
+            ("POST", "/realtime/v1/api/broadcast/t/events/e?private=true", {}),
+            ("GET", "/_emulator/inbox/messages", None),
+        ]
+        bearer = {"authorization": f"Bearer {signed_in['access_token']}"}
+
+        async def status_of(method, path, body):
+            headers = bearer if path.startswith(("/auth/v1/", "/realtime/v1/")) and "admin" not in path else {}
+            return method, path, (await http.request(method, path, json=body, headers=headers)).status_code
+
+        answers = await asyncio.gather(*(status_of(*one) for one in asked))
+        keys = await http.get("/auth/v1/.well-known/jwks.json")
+
+    assert [answer for answer in answers if answer[-1] not in RETRYABLE] == []
+    assert keys.status_code == 200

@@ -4,7 +4,7 @@ Rules of this room (Supabase Realtime's BroadcastController):
 
 - What is accepted is answered 202 without a body, whether somebody listens or not.
 - A private message needs the right to say something on its topic. In a batch those without it are left out silently,
-  a message that came alone is refused.
+  a message that came alone is refused. When the database cannot say, all is refused (503) and nothing is sent.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from smeboost_emulators.intake import BodyRefused, read_body
+from smeboost_emulators.supabase.realtime.connections import JoinRefused
 from smeboost_emulators.supabase.realtime.frames import Broadcast, FrameRefused, require_json
 from smeboost_emulators.supabase.realtime.service import RealtimeService
 from smeboost_emulators.supabase.realtime.tokens import Holder, TokenRefused
@@ -47,14 +48,16 @@ async def send_batch(request: Request, service: RealtimeService) -> Response:
         return JSONResponse({"errors": {"messages": [str(exc)]}}, 422)
     if len(batch.messages) > service.settings.realtime_batch_max:
         return _refusal(413, f"A batch has at most {service.settings.realtime_batch_max} messages")
-    allowed: dict[str, bool] = {}
     for message in batch.messages:
         if not message.topic or not message.event:
             return JSONResponse({"errors": {"messages": ["topic and event can't be blank"]}}, 422)
+    private = {message.topic for message in batch.messages if message.private}
+    try:
+        allowed = {topic for topic in private if await service.may_say(topic, holder)}
+    except JoinRefused as exc:
+        return _unavailable(exc)
     for message in batch.messages:
-        if message.private and message.topic not in allowed:
-            allowed[message.topic] = await service.may_say(message.topic, holder)
-        if not message.private or allowed[message.topic]:
+        if not message.private or message.topic in allowed:
             said = Broadcast(message.event, bytes(message.payload))
             service.hub.broadcast((message.topic, message.private), said)
     return Response(status_code=202)
@@ -78,7 +81,11 @@ async def send_one(request: Request, service: RealtimeService) -> Response:
         return _refusal(exc.status, str(exc))
     except FrameRefused as exc:
         return _refusal(422, f"The body is not JSON: {exc}")
-    if private and not await service.may_say(topic, holder):
+    try:
+        allowed = not private or await service.may_say(topic, holder)
+    except JoinRefused as exc:
+        return _unavailable(exc)
+    if not allowed:
         return _refusal(403, f"You do not have permissions to write to this Channel topic: {topic}")
     service.hub.broadcast((topic, private), Broadcast(event, body, binary=kind == OCTETS))
     return Response(status_code=202)
@@ -92,6 +99,11 @@ def _topic_and_event(request: Request) -> tuple[str, str]:
 
 def _holder(request: Request, service: RealtimeService) -> Holder:
     return service.holder(request.headers.get("authorization", "").partition(" ")[2].strip())
+
+
+def _unavailable(exc: JoinRefused) -> JSONResponse:
+    """Nobody knows what the policies say; nothing was sent, so it can be asked again."""
+    return JSONResponse({"message": str(exc)}, 503, {"Retry-After": "1"})
 
 
 def _refusal(status: int, message: str) -> JSONResponse:

@@ -86,12 +86,12 @@ class RealtimeService:
         return await self._authorizer.join(name, holder) if request.private else Access()
 
     async def may_say(self, name: str, holder: Holder) -> bool:
-        """Whether the holder of a token may say something on a private topic."""
-        try:
-            access = await self._authorizer.access(name, holder)
-        except JoinRefused:
-            return False
-        return access.say_broadcast
+        """Whether the holder of a token may say something on a private topic.
+
+        Raises:
+            JoinRefused: the database cannot be asked.
+        """
+        return (await self._authorizer.access(name, holder)).say_broadcast
 
     def follow(self, channel: Channel) -> None:
         """Tell a channel of the changes of tables it asked for."""
