@@ -7,6 +7,7 @@ import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from smeboost_emulators.testing.waiting import until
 
 SECRET = "a-secret-for-tests-that-is-long-enough-1234"
 
@@ -94,6 +95,21 @@ def test_rest_allows_clocks_half_a_minute_of_difference(call):
 
     assert call("/rest/v1/things", just_expired).json()["code"] == "PGRST205"
     assert call("/auth/v1/user", just_expired).json()["error_code"] == "bad_jwt"
+
+
+def test_a_token_that_was_good_is_refused_once_its_time_is_over(call):
+    ends_soon = {"role": "anon", "exp": int(time.time()) - 27}
+
+    assert call("/rest/v1/things", ends_soon).json()["code"] == "PGRST205"
+    late = until(lambda: (answer := call("/rest/v1/things", ends_soon)).status_code == 401 and answer)
+    assert late.json()["code"] == "PGRST303"
+
+
+def test_a_good_token_says_nothing_for_a_forged_one_with_the_same_claims(call):
+    claims = {"role": "service_role", "sub": "the same"}
+    codes = [call("/rest/v1/things", claims, secret=secret).json()["code"] for secret in (SECRET, "x" * 40, SECRET)]
+
+    assert codes == ["PGRST205", "PGRST301", "PGRST205"]
 
 
 @pytest.mark.parametrize(

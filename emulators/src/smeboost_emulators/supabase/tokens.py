@@ -5,12 +5,15 @@ Rules of this room:
 - A token's `alg` and `kid` only choose among our keys; a key is used with its own algorithm and no other.
 - Symmetric keys never appear in the public key set (RFC 7517; GoTrue does the same).
 - The expiry leeway belongs to the verifier: none in auth, 30 s in REST.
+- A signature is checked once: a keyring remembers the tokens that its keys signed, and never one that it refused. What
+  the clock decides is asked at every use.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from joserfc import jws, jwt
@@ -20,6 +23,8 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 Claims = dict[str, Any]
 SigningKey = OctKey | ECKey | RSAKey | OKPKey
 TOKEN_MAX_LENGTH = 16_384
+# At a usual length of a token that is about a megabyte, and never more than 16.
+TOKENS_REMEMBERED_MAX = 1024
 SECRET_MIN_BYTES = 32
 RSA_MIN_BITS = 2048
 
@@ -56,6 +61,7 @@ class Keyring:
     signing: Key
     secret: Key
     others: tuple[Key, ...] = ()
+    _genuine: dict[bytes, str] = field(default_factory=dict[bytes, str], init=False, repr=False, compare=False)
 
     def sign(self, claims: Claims) -> str:
         """A compact JWS with the key of user tokens."""
@@ -84,6 +90,18 @@ class Keyring:
         return (self.signing, *self.others, self.secret)
 
     def _verified_claims(self, token: str) -> Claims:
+        """The claims of a token that one of our keys signed; every caller gets a dictionary of its own."""
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._genuine.pop(digest, None)
+        if known is None:
+            known = json.dumps(self._decoded_claims(token))
+        # Put at the end: the first one is then the one that was used longest ago.
+        self._genuine[digest] = known
+        if len(self._genuine) > TOKENS_REMEMBERED_MAX:
+            del self._genuine[next(iter(self._genuine))]
+        return json.loads(known)
+
+    def _decoded_claims(self, token: str) -> Claims:
         header = _header(token)
         candidates = [key for key in self._all() if key.may_verify(header)]
         if not candidates:
