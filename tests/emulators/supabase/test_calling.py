@@ -155,6 +155,14 @@ def test_a_body_is_the_only_argument(http, new_function, *, type_name, kind, bod
     assert (answer.status_code, answer.json()) == (200, expected)
 
 
+def test_a_text_that_postgresql_cannot_hold_is_refused_and_not_cut(http, new_function):
+    echo = new_function("{}(text) returns text language sql immutable as 'select $1'")
+
+    answer = http.post(f"/rest/v1/rpc/{echo}", content=b"before\0after", headers={"content-type": "text/plain"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "22000")
+
+
 def test_bytes_come_and_go_as_they_are(http, new_function):
     echo = new_function("{}(bytea) returns bytea language sql immutable as 'select $1'")
     binary = {"content-type": "application/octet-stream", "accept": "application/octet-stream"}

@@ -32,11 +32,11 @@ def backend(start_supabase_backend, new_database, execute_on):
 
 @pytest.fixture
 def rest(backend):
-    def ask(path, *, method="GET", token=None, **headers):
+    def ask(path, *, method="GET", token=None, content=None, **headers):
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given["authorization"] = f"Bearer {token or backend.anon_key}"
         url = f"{backend.url}/rest/v1/{path}"
-        return httpx.request(method, url, headers={**given, "apikey": backend.anon_key}, timeout=10)
+        return httpx.request(method, url, content=content, headers={**given, "apikey": backend.anon_key}, timeout=10)
 
     return ask
 
@@ -133,9 +133,15 @@ def test_a_function_is_called_before_every_request(rest, backend, execute_on, co
     )
     configured(lambda: rest("things").headers.get("x-guard") == "on", db_pre_request="public.guard")
 
-    refused = rest("things", x_bad="yes")
+    refused = [
+        rest("things", x_bad="yes"),
+        rest("things", x_bad="yes", prefer="count=planned"),
+        rest("things", x_bad="yes", accept="application/vnd.pgrst.object+json"),
+        # Nothing is changed, so no statement is needed but this one.
+        rest("things?id=eq.1", method="PATCH", content="{}", x_bad="yes"),
+    ]
 
-    assert (refused.status_code, refused.json()["code"]) == (429, "PT429")
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(429, "PT429")] * 4
 
 
 @pytest.mark.parametrize(

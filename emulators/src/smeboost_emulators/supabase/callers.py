@@ -10,9 +10,9 @@ Rules of this room (PostgREST, "Authentication" and "Transactions"):
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, LiteralString, cast
+from typing import Any
 
-from psycopg import AsyncRawCursor, sql
+from psycopg import AsyncRawCursor
 
 from smeboost_emulators.supabase.tokens import Claims, Keyring
 
@@ -68,6 +68,12 @@ async def become(
     Raises:
         psycopg.Error: 22023 when there is no such role, 42501 when the log-in may not take it.
     """
+    statement, values = becoming(caller, circumstances, read_only=read_only)
+    await cursor.execute(statement.encode(), values)
+
+
+def becoming(caller: Caller, circumstances: Circumstances, *, read_only: bool) -> tuple[str, list[str]]:
+    """The statement that makes an open transaction the caller's, and its parameters."""
     path = ", ".join('"' + name.replace('"', '""') + '"' for name in dict.fromkeys(circumstances.search_path))
     chosen = {
         "transaction_read_only": "on" if read_only else "off",
@@ -81,5 +87,4 @@ async def become(
         "role": caller.role,
     }
     calls = ", ".join(f"set_config(${2 * place + 1}, ${2 * place + 2}, true)" for place in range(len(chosen)))
-    values = [text for setting in chosen.items() for text in setting]
-    await cursor.execute(sql.SQL("select {}").format(sql.SQL(cast(LiteralString, calls))), values)
+    return f"select {calls}", [text for setting in chosen.items() for text in setting]

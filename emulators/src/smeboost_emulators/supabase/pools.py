@@ -76,18 +76,18 @@ class Pool:
         await self._pool.close(timeout=CONNECT_TIMEOUT_SECONDS)
 
     @asynccontextmanager
-    async def connection(self, *, trusting: bool = False, piped: bool = False) -> AsyncGenerator[Connection]:
+    async def connection(self, *, trusting: bool = False, lazily: bool = False) -> AsyncGenerator[Connection]:
         """A working connection, with a transaction that is committed at the end and rolled back on an error.
 
-        `trusting` leaves out the check of one that worked a moment ago. `piped` sends statements without waiting for
-        the results of those before them; an error then comes with the first result that is asked for.
+        `trusting` leaves out the check of one that worked a moment ago. `lazily` begins the transaction with its first
+        statement, which may also end it (`exchanges.py`).
 
         Raises:
             DatabaseDown, PoolBusy: none could be had in time.
         """
         connection = await self._borrow(trusting=trusting)
         try:
-            async with _piped(connection) if piped else connection.transaction():
+            async with _lazily(connection) if lazily else connection.transaction():
                 yield connection
             self._used[connection] = time.monotonic()
         finally:
@@ -158,11 +158,10 @@ class Pool:
 
 
 @asynccontextmanager
-async def _piped(connection: Connection) -> AsyncGenerator[None]:
-    """A transaction whose statements travel together; psycopg's own would wait for the server at its begin."""
+async def _lazily(connection: Connection) -> AsyncGenerator[None]:
+    """A transaction if one is begun inside; psycopg's own would wait for the server at its begin."""
     try:
-        async with connection.pipeline():
-            yield
+        yield
         await connection.commit()
     except psycopg.Rollback:
         await connection.rollback()

@@ -13,6 +13,7 @@ from psycopg import AsyncRawCursor, sql
 from starlette.requests import Request
 from starlette.responses import Response
 
+from smeboost_emulators.supabase.exchanges import BEGIN, Order, exchange
 from smeboost_emulators.supabase.pools import Connection
 from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.media import Form, Plan
@@ -56,11 +57,21 @@ class Asked:
 
 
 class Statement:
-    """One transaction's way to the database."""
+    """One transaction's way to the database; `opening` goes with the first statement, `ending` with the last one."""
 
-    def __init__(self, connection: Connection, cursor: "AsyncRawCursor[Any]", limits: Limits) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        cursor: "AsyncRawCursor[Any]",
+        limits: Limits,
+        *,
+        opening: Sequence[Order],
+        ending: Order | None,
+    ) -> None:
         self._connection = connection
         self._cursor = cursor
+        self._opening = [BEGIN, *opening]
+        self._ending = ending
         self.limits = limits
 
     @property
@@ -68,13 +79,29 @@ class Statement:
         """How many rows an answer may have."""
         return self.limits.rows_max
 
-    async def result(self, statement: sql.Composable, binder: Binder, plan: Plan | None = None) -> Result:
-        """Run a statement that gives the row of `bodies.outcome`, or only show its plan."""
+    async def begin(self) -> None:
+        """Begin the transaction, if no statement has done so."""
+        opening, self._opening = self._opening, []
+        if opening:
+            await exchange(self._connection, opening)
+
+    async def result(
+        self, statement: sql.Composable, binder: Binder, plan: Plan | None = None, *, last: bool = False
+    ) -> Result:
+        """Run a statement that gives the row of `bodies.outcome`, or only show its plan.
+
+        With `last` nothing that the result says can undo it, so a transaction that may end with it does.
+        """
         if plan:
             return Result(None, 1, await self._plan(statement, binder, plan))
-        return Result(*await self._row(statement, binder))
+        opening, self._opening = self._opening, []
+        order = Order(statement.as_bytes(self._connection), binder.values)
+        ending = [self._ending] if last and self._ending else []
+        rows = await exchange(self._connection, [*opening, order, *ending])
+        return _result_of(rows[len(opening)])
 
     async def _plan(self, statement: sql.Composable, binder: Binder, plan: Plan) -> str:
+        await self.begin()
         explain = sql.SQL("explain ({}) {}").format(sql.SQL(cast(LiteralString, plan.words)), statement)
         await self._cursor.execute(sql.Composed([explain]), binder.values)
         lines = [line for (line,) in await self._cursor.fetchall()]
@@ -94,11 +121,22 @@ class Statement:
         return int(row[0][0]["Plan"]["Plan Rows"])
 
     async def _row(self, statement: sql.Composable, binder: Binder) -> Sequence[Any]:
+        await self.begin()
         await self._cursor.execute(sql.Composed([statement]), binder.values)
         row = await self._cursor.fetchone()
         if row is None:
             raise psycopg.InternalError("a statement that always gives a row gave none")
         return row
+
+
+def _result_of(row: Sequence[str | None]) -> Result:
+    """The row of `bodies.outcome`."""
+    total, rows, body, status, headers, inserted = row
+    return Result(_number(total), int(rows or 0), body, status, headers, _number(inserted))
+
+
+def _number(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def require_one(form: Form, rows: int) -> None:

@@ -25,7 +25,9 @@ async def read(statement: Statement, asked: Asked, target: Target) -> Response:
     binder = Binder()
     tree = read_tree(asked, target, statement.limits)
     composed = reads.read(tree, binder, form=asked.form, with_body=asked.method != "HEAD", counted=how == "exact")
-    result = await statement.result(composed, binder, asked.form.plan)
+    # Nothing is refused once it is read, but for a page that is not there, or rows that are not one.
+    last = how in {None, "exact"} and not (asked.form.singular or asked.page.offset)
+    result = await statement.result(composed, binder, asked.form.plan, last=last)
     total = result.total if how in {None, "exact"} else await _estimate(statement, tree, how or "")
     require_one(asked.form, result.rows)
     offset = asked.page.offset

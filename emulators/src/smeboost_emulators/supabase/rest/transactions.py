@@ -7,13 +7,14 @@ Rules of this room (PostgREST, "Transactions"):
 - Settings of a role, of a function (`statement_timeout`) and of the request (its time zone) end with the transaction.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import psycopg
 from psycopg import AsyncRawCursor, sql
 from starlette.responses import Response
 
-from smeboost_emulators.supabase.callers import Caller, Circumstances, become
+from smeboost_emulators.supabase.callers import Caller, Circumstances, becoming
+from smeboost_emulators.supabase.exchanges import COMMIT, ROLLBACK, Order
 from smeboost_emulators.supabase.pools import Connection, Pool, lost
 from smeboost_emulators.supabase.rest.answers import READS, Asked, Statement
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
@@ -48,13 +49,18 @@ class Transactions:
             DatabaseDown, PoolBusy, psycopg.Error: the database.
         """
         circumstances = self._circumstances(asked, caller, path, statement_timeout)
+        statement, values = becoming(caller, circumstances, read_only=read_only)
+        opening = [Order(statement.encode(), values), *self._wanted_first()]
+        tx = asked.preferences.chosen.get("tx", self._configuration.current.tx_default)
+        ending = ROLLBACK if tx == "rollback" else COMMIT
         reads = read_only and asked.method in READS
 
         async def once(*, trusting: bool) -> Response:
-            async with self._pool.connection(trusting=trusting, piped=reads) as connection:
-                await become(AsyncRawCursor(connection), caller, circumstances, read_only=read_only)
-                response = await self._performed(connection, perform)
-                if asked.preferences.chosen.get("tx", self._configuration.current.tx_default) == "rollback":
+            async with self._pool.connection(trusting=trusting, lazily=True) as connection:
+                statement = self._statement(connection, opening, ending if reads else None)
+                response = await perform(statement)
+                await statement.begin()
+                if ending is ROLLBACK:
                     raise psycopg.Rollback
             return response
 
@@ -66,13 +72,15 @@ class Transactions:
         # Nothing was changed and nothing was answered: it may be asked again, on a connection that works.
         return await once(trusting=False)
 
-    async def _performed(self, connection: Connection, perform: Callable[[Statement], Awaitable[Response]]) -> Response:
+    def _wanted_first(self) -> list[Order]:
+        """What the project runs before every request."""
+        name = self._configuration.current.db_pre_request
+        return [Order(sql.SQL("select {}()").format(sql.Identifier(*name.split("."))).as_bytes())] if name else []
+
+    def _statement(self, connection: Connection, opening: Sequence[Order], ending: Order | None) -> Statement:
         settings = self._configuration.current
-        if settings.db_pre_request:
-            name = sql.Identifier(*settings.db_pre_request.split("."))
-            await connection.execute(sql.SQL("select {}()").format(name))
         limits = Limits(settings.db_max_rows, settings.db_aggregates_enabled)
-        return await perform(Statement(connection, AsyncRawCursor(connection), limits))
+        return Statement(connection, AsyncRawCursor(connection), limits, opening=opening, ending=ending)
 
     def _circumstances(self, asked: Asked, caller: Caller, path: str, statement_timeout: str | None) -> Circumstances:
         settings = self._configuration.current
