@@ -279,6 +279,19 @@ def test_what_was_written_is_shown_with_what_is_related(http, shop, execute):
     assert gone.json() == [{"id": 9, "shop_clients": {"name": "Apple"}}]
 
 
+def test_rows_that_the_answer_leaves_out_were_affected_all_the_same(http, shop):
+    prefer = {"prefer": "return=representation,handling=strict,max-affected=1"}
+    before = http.get("/rest/v1/shop_projects?order=id").json()
+    # One of the two has no client, so that the answer would show the other one alone.
+    both = "/rest/v1/shop_projects?id=in.(4,5)&select=id,shop_clients!inner(name)"
+
+    refused = [http.patch(both, json={"name": "Lost"}, headers=prefer), http.delete(both, headers=prefer)]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [(400, "PGRST124")] * 2
+    assert [answer.json()["details"] for answer in refused] == ["The query affects 2 rows"] * 2
+    assert http.get("/rest/v1/shop_projects?order=id").json() == before
+
+
 def test_the_rows_of_a_function_are_shown_with_what_is_related(client_for, http, shop):
     select = "name,shop_clients!inner(full_name),shop_siblings(name)"
     query = f"select={select}&order=shop_clients(name),name.desc&limit=1"

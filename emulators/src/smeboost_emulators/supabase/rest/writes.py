@@ -31,6 +31,7 @@ _COUNT_DOWN = sql.SQL(
     "set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), '')::int, 0) - 1)::text,"
     " true) <> '-1'"
 )
+_CHANGED = sql.SQL("(select count(*) from {})").format(SOURCE)
 
 
 def insert(target: Target, query: Query, payload: Payload, binder: Binder, preferred: dict[str, str]) -> sql.Composable:
@@ -87,13 +88,16 @@ def delete(target: Target, query: Query, binder: Binder) -> sql.Composable:
 
 
 def returning(change: sql.Composable, tree: Tree | None, binder: Binder, form: Form) -> sql.Composable:
-    """Run `change` and give the number of its rows and, unless `tree` is None, the rows themselves."""
+    """Run `change` and give the number of its rows and, unless `tree` is None, those of them that the tree shows.
+
+    The row's total is how many were changed: the tree's embeds can leave some out (`!inner`).
+    """
     changed = sql.SQL("with {} as ({} returning {})").format(SOURCE, change, returned_columns(tree))
     if tree is None:
-        return sql.SQL("{} {}").format(changed, outcome(SOURCE))
+        return sql.SQL("{} {}").format(changed, outcome(SOURCE, total=sql.SQL("count(*)")))
     result = sql.Identifier("pgrst_result")
     return sql.SQL("{}, {} as ({}) {}").format(
-        changed, result, rows_of(tree, binder), outcome(result, body=body_of(result, form))
+        changed, result, rows_of(tree, binder), outcome(result, total=_CHANGED, body=body_of(result, form))
     )
 
 

@@ -126,7 +126,7 @@ async def _changed(
     result = await statement.result(returning, binder, asked.form.plan)
     require_one(asked.form, result.rows)
     if asked.method in {"PATCH", "DELETE"}:
-        require_affordable(asked, result.rows)
+        require_affordable(asked, result.total or 0)
     return result
 
 
