@@ -146,6 +146,17 @@ async def test_a_text_that_would_end_the_transaction_is_refused(writing, table, 
     assert await numbers(writing, table) == [1]
 
 
+async def test_a_function_cannot_be_called_on_the_quiet(writing, table):
+    calls = [
+        f"insert into {table} values (U&\"setv!0061l\" uescape '!' ('{table}_s', 7))",
+        f"create table {table}_d (n bigint default setval('{table}_s', 7))",
+    ]
+    for sql in calls:
+        done = await writing("execute_sql", sql=sql)
+        assert (done["done"], bool(done["approval"])) == (False, True)
+    assert await numbers(writing, table) == [1]
+
+
 async def test_two_statements_that_look_like_one_are_refused_by_the_database(writing, table):
     # Postgres reads a$b$ as a name, and so finds a second statement where the cutter sees a string.
     sql = f"select 1 as a$b$; drop table {table}; select 1 as a$b$"
@@ -161,8 +172,12 @@ async def test_two_statements_that_look_like_one_are_refused_by_the_database(wri
         "insert into public.t (a, b) values ('drop table x', now()), ($$, 2)".replace("$$", "1"),
         "create table t (id bigint generated always as identity primary key, o uuid references u on delete cascade)",
         "create unique index on t (a)",
+        "create index if not exists i on public.t using gin (a) include (b)",
+        "create table t (a varchar(20) not null default 'x', b numeric(10, 2) check (b > 0), c timestamp(3),"
+        " d uuid default gen_random_uuid(), primary key (a, b), unique (c), foreign key (a) references public.u (a))",
         "create type mood as enum ('sad')",
         "alter table public.t add column c int",
+        "alter table t add column c numeric(4, 2), add column d int",
         "alter table t enable row level security",
         "comment on table t is 'drop'",
         "insert into t values (1); -- drop\ncreate index on t (a)",
@@ -209,6 +224,19 @@ def test_what_only_adds_needs_no_approval(sql):
         "insert into t values (U&'\\0027')",
         'insert into t ("a--") select wipe() union all\n values (1)',
         "insert into t (\"a'b\") select wipe() union all\n values ('c')",
+        "insert into t values (U&\"w!0069pe\" uescape '!' ())",
+        "create table t (a int default wipe())",
+        "create table t (a int default -wipe())",
+        "create table t (a int check (public.wipe() > 0))",
+        "create index on t ((wipe(a)))",
+        "create domain d as int check (wipe(value))",
+        "alter table t add column c int check (wipe())",
+        "alter table t add column c int references u (a), add check (wipe())",
+        "alter table t add column c int, enable always trigger wiping",
+        "insert into t values (public.now())",
+        "create table t (a int default public.numeric(1))",
+        "create table t (a int default key(1))",
+        "create type t (input = wipe, output = wipe)",
     ],
 )
 def test_what_may_destroy_needs_approval(sql):
