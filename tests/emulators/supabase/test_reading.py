@@ -40,6 +40,37 @@ def ids(http, goods):
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("id=gte.1&id=gte.1", "id=gte.3&id=lte.3", ([1, 2, 3, 4], [3])),
+        ("id=gte.1&id=gte.1", "id=gte.2&id=gte.4", ([1, 2, 3, 4], [4])),
+        ("id=gte.3&id=gte.1", "id=gte.1&id=gte.3", ([3, 4], [3, 4])),
+        ("name=like.A*&id=in.(1,2)", "name=like.*n*&id=in.(2,3)", ([1], [2])),
+        ("or=(id.eq.1,and(id.gt.1,id.lt.3))", "or=(id.eq.4,and(id.gt.2,id.lt.4))", ([1, 2], [3, 4])),
+        ("or=(id.eq.1,id.eq.2)", "or=(id.eq.2,id.eq.2)", ([1, 2], [2])),
+        ("or=(id.eq.1,id.eq.2)", "and=(id.eq.1,id.eq.2)", ([1, 2], [])),
+        ("id=not.eq.1", "id=eq.1", ([2, 3, 4], [1])),
+        ("sold=is.true", "sold=is.false", ([1, 4], [2])),
+        ("data->>n=eq.1", "data->>n=eq.2", ([1], [2])),
+        ("data->a->>b=eq.x", "data->l->>0=eq.10", ([1], [1])),
+        ("words=fts(english).cat", "words=fts(english).dog", ([1, 3], [2, 3])),
+        ("words=fts(english).cats", "words=fts(simple).cats", ([1, 3], [])),
+        ("id=gt.1&limit=1", "id=gt.2&limit=2", ([2], [3, 4])),
+        ("id=gt.0&offset=1", "id=gt.1&offset=2", ([2, 3, 4], [4])),
+        ("id=eq(any).{1,2}", "id=eq(any).{3}", ([1, 2], [3])),
+    ],
+)
+@pytest.mark.parametrize("count", [None, "exact", "planned", "estimated"])
+def test_a_request_gets_its_own_answer_after_one_of_the_same_shape(http, goods, *, first, second, expected, count):
+    headers = {"prefer": f"count={count}"} if count else {}
+    turns = [first, second, first, second, second, first]
+    answers = [http.get(f"/rest/v1/{goods}?select=id&order=id&{query}", headers=headers) for query in turns]
+
+    found = [[row["id"] for row in answer.json()] for answer in answers]
+    assert found == [expected[0 if query is first else 1] for query in turns]
+
+
+@pytest.mark.parametrize(
     ("column", "condition", "expected"),
     [
         ("id", "eq.2", [2]),

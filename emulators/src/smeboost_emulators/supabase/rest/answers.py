@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from smeboost_emulators.supabase.exchanges import BEGIN, Order, exchange
 from smeboost_emulators.supabase.pools import Connection
+from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.media import Form, Plan
 from smeboost_emulators.supabase.rest.preferences import Page, Preferences
 from smeboost_emulators.supabase.rest.requests import Query
-from smeboost_emulators.supabase.rest.statements import Binder
 from smeboost_emulators.supabase.rest.steering import steered
 from smeboost_emulators.supabase.rest.trees import Limits
 
@@ -85,17 +85,22 @@ class Statement:
         if opening:
             await exchange(self._connection, opening)
 
-    async def result(
-        self, statement: sql.Composable, binder: Binder, plan: Plan | None = None, *, last: bool = False
-    ) -> Result:
-        """Run a statement that gives the row of `bodies.outcome`, or only show its plan.
+    async def result(self, statement: sql.Composable, binder: Binder, plan: Plan | None = None) -> Result:
+        """Run a statement that gives the row of `bodies.outcome`, or only show its plan."""
+        if plan:
+            return Result(None, 1, await self._plan(statement, binder, plan))
+        return await self.ordered(Order(self.text(statement), binder.values))
+
+    def text(self, statement: sql.Composable) -> bytes:
+        """A statement as it travels."""
+        return statement.as_bytes(self._connection)
+
+    async def ordered(self, order: Order, *, last: bool = False) -> Result:
+        """Run a statement that gives the row of `bodies.outcome`.
 
         With `last` nothing that the result says can undo it, so a transaction that may end with it does.
         """
-        if plan:
-            return Result(None, 1, await self._plan(statement, binder, plan))
         opening, self._opening = self._opening, []
-        order = Order(statement.as_bytes(self._connection), binder.values)
         ending = [self._ending] if last and self._ending else []
         rows = await exchange(self._connection, [*opening, order, *ending])
         return _result_of(rows[len(opening)])

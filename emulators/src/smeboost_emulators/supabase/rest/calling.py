@@ -21,6 +21,7 @@ from smeboost_emulators.supabase.rest.answers import (
     steered_response,
 )
 from smeboost_emulators.supabase.rest.calls import Call, statement_of
+from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure, invalid_body
 from smeboost_emulators.supabase.rest.functions import Function
 from smeboost_emulators.supabase.rest.overloads import WHOLE_BODIES, Wanted, takes_whole
@@ -28,7 +29,6 @@ from smeboost_emulators.supabase.rest.payloads import FORM_KIND, content_kind, f
 from smeboost_emulators.supabase.rest.preferences import content_range, unsatisfiable
 from smeboost_emulators.supabase.rest.requests import parse_query
 from smeboost_emulators.supabase.rest.schema import Schema
-from smeboost_emulators.supabase.rest.statements import Binder
 from smeboost_emulators.supabase.rest.writing import require_affordable
 
 _STEERING = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})

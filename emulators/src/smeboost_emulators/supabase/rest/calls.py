@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from smeboost_emulators.supabase.rest.bodies import NO_BODY, NO_TOTAL, body_of, outcome
+from smeboost_emulators.supabase.rest.compositions import Binder, array_literal
 from smeboost_emulators.supabase.rest.functions import Argument, Function
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.preferences import Page
@@ -13,7 +14,6 @@ from smeboost_emulators.supabase.rest.reads import count
 from smeboost_emulators.supabase.rest.requests import Query
 from smeboost_emulators.supabase.rest.rows import rows_of
 from smeboost_emulators.supabase.rest.schema import Schema
-from smeboost_emulators.supabase.rest.statements import Binder, array_literal
 from smeboost_emulators.supabase.rest.targets import Target
 from smeboost_emulators.supabase.rest.trees import Limits, Tree, tree_of
 

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection, sql
 from smeboost_shared.logs import get_logger
 
 from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
+from smeboost_emulators.supabase.rest.compositions import Compositions
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
 from smeboost_emulators.supabase.rest.links import read_links
 from smeboost_emulators.supabase.rest.relationships import Relationships
@@ -132,12 +133,13 @@ class Relation:
 
 @dataclass(frozen=True)
 class Schema:
-    """All relations of the exposed schemas, the ways between them, and all types by every name they go by."""
+    """All relations of the exposed schemas, the ways between them, all types by every name, and statements of these."""
 
     relations: Mapping[tuple[str, str], Relation] = field(default_factory=dict[tuple[str, str], Relation])
     types: Mapping[str, TypeName] = field(default_factory=dict[str, TypeName])
     relationships: Relationships = field(default_factory=Relationships)
     fingerprint: str = ""
+    compositions: Compositions = field(default_factory=Compositions, compare=False, repr=False)
 
 
 # SQL's other words for types; PostgreSQL's grammar knows them, its catalog does not.

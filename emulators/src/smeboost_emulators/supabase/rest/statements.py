@@ -9,11 +9,11 @@ Rules of this room:
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg import sql
 
+from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.grammar import Field, Filter, Logic, OrderTerm
 from smeboost_emulators.supabase.rest.schema import ComputedField
 from smeboost_emulators.supabase.rest.targets import Target
@@ -54,18 +54,6 @@ _SEARCHES: dict[str, LiteralString] = {
 }
 _NULLS: dict[str | None, LiteralString] = {"first": " nulls first", "last": " nulls last", None: ""}
 _JSON_TYPES = frozenset({"json", "jsonb"})
-
-
-@dataclass
-class Binder:
-    """The parameters of a statement, in order."""
-
-    values: list[str | None] = field(default_factory=list[str | None])
-
-    def bind(self, value: str) -> sql.SQL:
-        """The placeholder of one more parameter."""
-        self.values.append(value)
-        return sql.SQL(cast(LiteralString, f"${len(self.values)}"))
 
 
 def value_of(target: Target, found: Field, binder: Binder) -> sql.Composable:
@@ -118,11 +106,10 @@ def _comparison(target: Target, node: Filter, binder: Binder) -> sql.Composable:
     if node.operator == "is":
         return sql.SQL("{} {}").format(left, sql.SQL(_IS[node.value]))
     if node.operator == "in":
-        return sql.SQL("{} = any ({})").format(left, binder.bind(array_literal(node.values)))
+        return sql.SQL("{} = any ({})").format(left, binder.bind_filter(node))
     if node.operator in _SEARCHES:
         return _search(target, node, left, binder)
-    value = node.value.replace("*", "%") if node.operator in {"like", "ilike"} else node.value
-    right: sql.Composable = binder.bind(value)
+    right: sql.Composable = binder.bind_filter(node)
     if node.quantifier:
         right = sql.SQL("any ({})" if node.quantifier == "any" else "all ({})").format(right)
     return sql.SQL("{} {} {}").format(left, sql.SQL(_OPERATORS[node.operator]), right)
@@ -134,13 +121,7 @@ def _search(target: Target, node: Filter, left: sql.Composable, binder: Binder) 
     if node.field.path or column.type.name != "tsvector":
         left = sql.SQL("to_tsvector({}{})").format(language, left)
     query = sql.SQL(_SEARCHES[node.operator])
-    return sql.SQL("{} @@ {}({}{})").format(left, query, language, binder.bind(node.value))
-
-
-def array_literal(values: Sequence[str]) -> str:
-    """PostgreSQL's text form of an array, every member quoted."""
-    quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
-    return "{" + ",".join(quoted) + "}"
+    return sql.SQL("{} @@ {}({}{})").format(left, query, language, binder.bind_filter(node))
 
 
 def sorted_by(expression: sql.Composable, term: OrderTerm) -> sql.Composable:

@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from smeboost_emulators.supabase.rest import writes
 from smeboost_emulators.supabase.rest.answers import Asked, Result, Statement, require_one, response_of
+from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure, invalid_body
 from smeboost_emulators.supabase.rest.grammar import Filter, Item
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.payloads import Payload, parse_payload
 from smeboost_emulators.supabase.rest.preferences import content_range
 from smeboost_emulators.supabase.rest.reads import SOURCE
-from smeboost_emulators.supabase.rest.statements import Binder
 from smeboost_emulators.supabase.rest.targets import Target
 from smeboost_emulators.supabase.rest.trees import Tree, tree_of
 
