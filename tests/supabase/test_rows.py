@@ -241,6 +241,41 @@ async def test_columns_with_related_rows_are_asked_for_as_written(scripted_proje
     assert parse_qs(project.asked[0].query)["select"] == ["id,parent:parent_id(name)"]
 
 
+@pytest.mark.parametrize("returning", [True, False])
+async def test_rows_that_exist_are_updated_and_twice_is_as_once(as_service, batch, returning):
+    rows = [{"name": batch, "code": f"{batch}-{number}", "quantity": 10 * number} for number in (3, 4)]
+    for _ in range(2):
+        written = await as_service("insert_rows", table="things", rows=rows, on_conflict=["code"], returning=returning)
+        assert (written["count"], len(written["rows"] or [])) == (2, 2 if returning else 0)
+    found = await as_service(
+        "select_rows", table="things", filters=[where("name", "eq", batch)], order=[{"column": "code"}]
+    )
+    # What the rows do not name stays as it was.
+    kept = [(row["quantity"], row["span"]) for row in found["rows"]]
+    assert kept == [(1, None), (2, None), (30, "[1,5)"), (40, None)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys", "field"),
+    [
+        ([{"code": "a", "quantity": 1}, {"code": "b"}], ["code"], "rows.1"),
+        ([{"quantity": 1}], ["code"], "rows.0"),
+        ([{"code": "a"}], [""], "on_conflict.0"),
+        ([{"code": "a"}], [], "on_conflict"),
+    ],
+)
+async def test_rows_that_would_overwrite_with_defaults_are_refused(as_service, rows, keys, field):
+    error = await as_service.fails("insert_rows", table="things", rows=rows, on_conflict=keys)
+    assert (error["code"], error["errors"][0]["field"]) == ("invalid_input", field)
+
+
+@pytest.mark.parametrize("keys", [["name"], ['code"),(x'], ["name,code"], ["Odd, (name)"]])
+async def test_columns_that_are_not_unique_together_cannot_decide_a_conflict(as_service, keys):
+    row = {"name": "x"} | dict.fromkeys(keys, "x")
+    error = await as_service.fails("insert_rows", table="things", rows=[row], on_conflict=keys)
+    assert error["code"] == "invalid_input"
+
+
 async def test_tables_with_odd_names_and_views_are_reached(as_service, batch):
     await as_service("insert_rows", table="Order lines", rows=[{"id": 1, "заметка": "так"}])
     page = await as_service("select_rows", table="Order lines", filters=[where("заметка", "eq", "так")])

@@ -46,7 +46,7 @@ def column_path(column: str) -> str:
         problem = FieldProblem(field=column, message="is not a path such as address->>city or tags->0")
         raise InvalidInput("A column is not valid.", errors=[problem])
     plain = _PLAIN.fullmatch(name) and name not in PARAMETERS
-    return (name if plain else _quoted(name)) + "".join(steps)
+    return (name if plain else quoted(name)) + "".join(steps)
 
 
 def _criteria(one: Filter) -> str:
@@ -63,10 +63,11 @@ def _criteria(one: Filter) -> str:
 
 
 def _listed(value: Scalar) -> str:
-    return _quoted(value) if isinstance(value, str) else _text(value)
+    return quoted(value) if isinstance(value, str) else _text(value)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """`text` as a whole word of PostgREST's grammar."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -13,6 +13,8 @@ TABLES_MAX = 300
 FILTERS_MAX = 30
 VALUES_PER_FILTER_MAX = 500
 ORDERS_MAX = 8
+CONFLICT_COLUMNS_MAX = 32
+"""Postgres's own limit for the columns of an index."""
 IDENTIFIER_MAX_LENGTH = 63
 """Postgres cuts a longer name, which would then mean something else (Postgres manual, 4.1.1)."""
 SELECT_MAX_LENGTH = 2000

@@ -44,6 +44,14 @@ def require_filters(filters: list[Filter], done: str) -> None:
         raise InvalidInput(f"Without a filter every row would be {done}.", errors=[problem])
 
 
+def require_same_columns(rows: list[Row], keys: list[str]) -> None:
+    """Refuse rows that would update others with a default: a column that only some of the rows have."""
+    for number, row in enumerate(rows):
+        if row.keys() != rows[0].keys() or not row.keys() >= set(keys):
+            problem = FieldProblem(field=f"rows.{number}", message="must have on_conflict and the others' columns")
+            raise InvalidInput("With on_conflict all rows have the same columns.", errors=[problem])
+
+
 def sent_values(filters: list[Filter], rows: list[Row]) -> dict[str, list[str]]:
     """The texts of all values in a request, by column."""
     sent: dict[str, list[str]] = {}

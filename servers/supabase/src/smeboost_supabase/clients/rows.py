@@ -29,9 +29,9 @@ from smeboost_supabase.clients.acting import Acting
 from smeboost_supabase.clients.project import Project
 from smeboost_supabase.clients.tables import Tables
 from smeboost_supabase.database_faults import DatabaseFault, Request, rest_error, suggestion
-from smeboost_supabase.filters import condition, ordering
+from smeboost_supabase.filters import condition, ordering, quoted
 from smeboost_supabase.models import Filter, Order, RowPage, WrittenRows
-from smeboost_supabase.row_requests import Row, Target, check_body, require_filters, sent_values
+from smeboost_supabase.row_requests import Row, Target, check_body, require_filters, require_same_columns, sent_values
 from smeboost_supabase.service_faults import CUT, LOOK_FIRST, http_error
 from smeboost_supabase.wire import AnswerTooLarge, Refused
 from supabase import PostgrestAPIError, PostgrestAPIResponse
@@ -85,8 +85,12 @@ class Rows:
         more = end < answer.count if answer.count is not None else len(rows) >= limit
         return RowPage(rows=rows, count=answer.count, next_offset=end if rows and more else None)
 
-    async def insert_rows(self, target: Target, rows: list[Row], *, returning: bool) -> WrittenRows:
+    async def insert_rows(
+        self, target: Target, rows: list[Row], *, returning: bool, on_conflict: list[str] | None = None
+    ) -> WrittenRows:
         """Insert all rows or none; a column that a row leaves out takes its default.
+
+        A row that has the same values in the unique columns `on_conflict` as one that exists updates that one.
 
         Raises:
             Conflict: a value that must be unique is taken.
@@ -94,11 +98,15 @@ class Rows:
             OutcomeUnknown: the connection ended before the answer came.
         """
         check_body(rows, max_bytes=self._project.settings.body_max_bytes)
+        if on_conflict:
+            require_same_columns(rows, on_conflict)
 
         def build(rest: AsyncPostgrestClient) -> AsyncQueryRequestBuilder:
-            return rest.from_(target.table).insert(
-                rows, count=CountMethod.exact, returning=_returning(returning), default_to_null=False
-            )
+            table = rest.from_(target.table)
+            if on_conflict:
+                names = ",".join(map(quoted, on_conflict))
+                return table.upsert(rows, count=CountMethod.exact, returning=_returning(returning), on_conflict=names)
+            return table.insert(rows, count=CountMethod.exact, returning=_returning(returning), default_to_null=False)
 
         answer = await self._call(target, build, writes=True, rows=rows)
         return _written(answer, returning=returning, rows_sent=len(rows))

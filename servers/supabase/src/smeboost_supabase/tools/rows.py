@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from fastmcp import FastMCP
 from mcp.types import ToolAnnotations
 from pydantic import Field, JsonValue
-from smeboost_shared.toolkit import CREATE, DELETE, READ, UPDATE
+from smeboost_shared.toolkit import DELETE, READ, UPDATE
 
 from smeboost_supabase.client import SupabaseClient
 from smeboost_supabase.models import (
+    CONFLICT_COLUMNS_MAX,
     FILTERS_MAX,
     OFFSET_MAX,
     ORDERS_MAX,
@@ -16,6 +17,7 @@ from smeboost_supabase.models import (
     ROWS_PER_PAGE_DEFAULT,
     ROWS_PER_PAGE_MAX,
     SELECT_MAX_LENGTH,
+    Column,
     Filter,
     FunctionResult,
     Order,
@@ -31,6 +33,8 @@ from smeboost_supabase.row_requests import Target
 
 CALL = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False)
 """A function may do anything."""
+INSERT = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False)
+"""Adds rows; with on_conflict it overwrites those that exist."""
 Table = Annotated[TableName, Field(description="A table or view")]
 Schema = SchemaName
 Session = Annotated[
@@ -89,7 +93,7 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
             exact_count=count == "exact",
         )
 
-    @mcp.tool(annotations=CREATE, title="Insert rows")
+    @mcp.tool(annotations=INSERT, title="Insert rows")
     async def insert_rows(
         *,
         table: Table,
@@ -97,13 +101,18 @@ def register(mcp: FastMCP, client: SupabaseClient) -> None:
             list[Values],
             Field(min_length=1, max_length=ROWS_PER_INSERT_MAX, description="A column left out takes its default."),
         ],
+        on_conflict: Annotated[
+            list[Column] | None,
+            Field(min_length=1, max_length=CONFLICT_COLUMNS_MAX, description="Unique columns; updates what exists"),
+        ] = None,
         returning: Returning = True,
         schema: Schema = "public",
         session: Session = None,
         run_as: RunAsWhom = None,
     ) -> WrittenRows:
-        """Insert rows into a table: all of them, or none when one is refused."""
-        return await client.rows.insert_rows(Target(table, schema, session, run_as), rows, returning=returning)
+        """Insert rows into a table, or update with on_conflict: all of them, or none when one is refused."""
+        target = Target(table, schema, session, run_as)
+        return await client.rows.insert_rows(target, rows, returning=returning, on_conflict=on_conflict)
 
     @mcp.tool(annotations=UPDATE, title="Update rows")
     async def update_rows(
