@@ -16,7 +16,7 @@ import psycopg
 from psycopg import pq
 from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
-from psycopg.waiting import Ready, Wait
+from psycopg.waiting import Wait
 
 from smeboost_emulators.supabase.pools import Connection
 
@@ -77,8 +77,9 @@ def _travel(
         pgconn.send_query_params(statement, values)
     pgconn.pipeline_sync()
     while pgconn.flush():
-        if (yield Wait.RW) & Ready.R:
-            pgconn.consume_input()
+        # The server may have to get rid of something before it takes more. Reading when nothing is there does no harm.
+        yield Wait.RW
+        pgconn.consume_input()
     results: list[pq.abc.PGresult] = []
     while True:
         while pgconn.is_busy():
