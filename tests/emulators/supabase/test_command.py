@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 
 import httpx
+import psycopg
 import pytest
 from smeboost_emulators.supabase.serving import serving
 from smeboost_emulators.supabase.settings import SupabaseBackendSettings
@@ -58,6 +59,9 @@ def test_an_embedded_database_keeps_people_between_runs(tmp_path):
         with command(SUPABASE_DATA_DIR=str(tmp_path / "data"), GOTRUE_JWT_SECRET=SECRET) as (process, lines):
             url = lines[-1].removeprefix("listening on ")
             [key] = [line.removeprefix("anon key: ") for line in lines if line.startswith("anon key: ")]
+            [database] = [line.removeprefix("database: ") for line in lines if line.startswith("database: ")]
+            with psycopg.connect(database) as connection:
+                assert connection.execute("select to_regclass('auth.users') is not null").fetchone() == (True,)
             assert httpx.get(f"{url}/healthz").status_code == 200
             answers.append(httpx.post(f"{url}/auth/v1/{path}", json=person, headers={"apikey": key}).json())
             assert stopped(process) == 0

@@ -57,13 +57,15 @@ async def _serve(settings: SupabaseBackendSettings, host: str, port: int) -> Non
 
 async def _until_ended(settings: SupabaseBackendSettings, host: str, port: int) -> None:
     async with serving(settings, host=host, port=port) as served:
-        _show_made_keys(settings, served)
+        _show_what_was_made(settings, served)
         _say(f"listening on {served.url}")
         await served.ended.wait()
 
 
-def _show_made_keys(settings: SupabaseBackendSettings, served: Served) -> None:
-    """Keys that were made here are shown, as `supabase start` does: nobody could know them otherwise."""
+def _show_what_was_made(settings: SupabaseBackendSettings, served: Served) -> None:
+    """What was made here is shown, as `supabase start` does: nobody could know it otherwise."""
+    if settings.db_url is None:
+        _say(f"database: {served.database_url}")
     if settings.anon_key is None:
         _say(f"anon key: {served.keys.anon_jwt}")
     if settings.service_role_key is None:
