@@ -162,20 +162,14 @@ class SignIn:
 def _pretended(new: NewUser) -> dict[str, Any]:
     """An answer that does not tell whether the address is known: it looks like a new person without identities."""
     now = datetime.now(UTC)
-    absent = dict.fromkeys(User.__dataclass_fields__)
     person = User(
-        **{  # pyright: ignore[reportArgumentType]  # the two booleans are set right below
-            **absent,
-            "id": uuid4(),
-            "aud": new.aud,
-            "role": new.role,
-            "email": new.email,
-            "raw_app_meta_data": {"provider": "email", "providers": ["email"]},
-            "raw_user_meta_data": {},
-            "created_at": now,
-            "updated_at": now,
-            "is_anonymous": False,
-            "is_sso_user": False,
-        }
+        id=uuid4(),
+        aud=new.aud,
+        role=new.role,
+        email=new.email,
+        raw_app_meta_data={"provider": "email", "providers": ["email"]},
+        raw_user_meta_data={},
+        created_at=now,
+        updated_at=now,
     )
     return users.user_json(person, [])

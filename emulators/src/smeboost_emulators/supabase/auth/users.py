@@ -25,35 +25,35 @@ COLUMNS = sql.SQL(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class User:
     """A row of `auth.users`; only `id` is certain, because seed scripts insert what they like."""
 
     id: UUID
-    aud: str | None
-    role: str | None
-    email: str | None
-    encrypted_password: str | None
-    email_confirmed_at: datetime | None
-    phone: str | None
-    phone_confirmed_at: datetime | None
-    confirmed_at: datetime | None
-    invited_at: datetime | None
-    confirmation_sent_at: datetime | None
-    recovery_sent_at: datetime | None
-    last_sign_in_at: datetime | None
-    raw_app_meta_data: dict[str, Any] | None
-    raw_user_meta_data: dict[str, Any] | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    banned_until: datetime | None
-    deleted_at: datetime | None
-    is_anonymous: bool
-    is_sso_user: bool
-    email_change: str | None
-    email_change_sent_at: datetime | None
-    email_change_confirm_status: int | None
-    reauthentication_sent_at: datetime | None
+    aud: str | None = None
+    role: str | None = None
+    email: str | None = None
+    encrypted_password: str | None = None
+    email_confirmed_at: datetime | None = None
+    phone: str | None = None
+    phone_confirmed_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    invited_at: datetime | None = None
+    confirmation_sent_at: datetime | None = None
+    recovery_sent_at: datetime | None = None
+    last_sign_in_at: datetime | None = None
+    raw_app_meta_data: dict[str, Any] | None = None
+    raw_user_meta_data: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    banned_until: datetime | None = None
+    deleted_at: datetime | None = None
+    is_anonymous: bool = False
+    is_sso_user: bool = False
+    email_change: str | None = None
+    email_change_sent_at: datetime | None = None
+    email_change_confirm_status: int | None = None
+    reauthentication_sent_at: datetime | None = None
 
     @property
     def banned(self) -> bool:
