@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from smeboost_emulators.supabase.auth.redirects import Redirects
+from smeboost_emulators.supabase.auth.mail.redirects import Redirects
 from smeboost_shared.errors import Misconfigured
 
 SITE = "http://shop.example.com"

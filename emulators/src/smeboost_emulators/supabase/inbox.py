@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from smeboost_emulators.intake import whole_number
 from smeboost_emulators.local_clients import is_local
-from smeboost_emulators.supabase.auth import mails
-from smeboost_emulators.supabase.auth.mails import Mail
+from smeboost_emulators.supabase.auth.mail import mails
+from smeboost_emulators.supabase.auth.mail.mails import Mail
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
 
 INBOX_PATH = "/_emulator/inbox"

@@ -8,8 +8,9 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import one_time_tokens, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
+from smeboost_emulators.supabase.auth.mail import one_time_tokens
 from smeboost_emulators.supabase.auth.paging import page_of
 from smeboost_emulators.supabase.auth.removal import remove_softly
 from smeboost_emulators.supabase.auth.requests import AdminDelete, AdminUser, parse

@@ -8,10 +8,12 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import confirmation, factors, one_time_tokens, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
-from smeboost_emulators.supabase.auth.flow_states import challenge_of
-from smeboost_emulators.supabase.auth.mailing import Journey, Mailing
+from smeboost_emulators.supabase.auth.factors import factors
+from smeboost_emulators.supabase.auth.mail import confirmation, one_time_tokens
+from smeboost_emulators.supabase.auth.mail.flow_states import challenge_of
+from smeboost_emulators.supabase.auth.mail.mailing import Journey, Mailing
 from smeboost_emulators.supabase.auth.requests import UserChange, parse
 from smeboost_emulators.supabase.auth.service import AuthService, merged, normal_email, refuse_phone
 from smeboost_emulators.supabase.auth.sessions import Session

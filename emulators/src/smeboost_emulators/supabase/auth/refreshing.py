@@ -19,8 +19,9 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 
-from smeboost_emulators.supabase.auth import factors, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, OAuthFailure, invalid
+from smeboost_emulators.supabase.auth.factors import factors
 from smeboost_emulators.supabase.auth.requests import RefreshGrant, parse
 from smeboost_emulators.supabase.auth.service import AuthService, client_of
 from smeboost_emulators.supabase.auth.sessions import RefreshToken, Session

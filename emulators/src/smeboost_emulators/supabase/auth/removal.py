@@ -4,7 +4,9 @@ import base64
 import hashlib
 from uuid import UUID
 
-from smeboost_emulators.supabase.auth import factors, one_time_tokens, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
+from smeboost_emulators.supabase.auth.factors import factors
+from smeboost_emulators.supabase.auth.mail import one_time_tokens
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection
 

@@ -14,8 +14,6 @@ from starlette.routing import Route
 from smeboost_emulators.intake import BodyRefused
 from smeboost_emulators.supabase.auth.admin import Admin
 from smeboost_emulators.supabase.auth.admin_audit import AdminAudit
-from smeboost_emulators.supabase.auth.admin_factors import AdminFactors
-from smeboost_emulators.supabase.auth.by_mail import ByMail
 from smeboost_emulators.supabase.auth.discovery import Discovery
 from smeboost_emulators.supabase.auth.errors import (
     AuthFailure,
@@ -25,14 +23,16 @@ from smeboost_emulators.supabase.auth.errors import (
     not_supported,
     oauth_response,
 )
+from smeboost_emulators.supabase.auth.factors.admin_factors import AdminFactors
+from smeboost_emulators.supabase.auth.factors.mfa import Mfa
 from smeboost_emulators.supabase.auth.identities import Identities
-from smeboost_emulators.supabase.auth.invitations import Invitations
-from smeboost_emulators.supabase.auth.mailing import Mailing
-from smeboost_emulators.supabase.auth.mfa import Mfa
+from smeboost_emulators.supabase.auth.mail.by_mail import ByMail
+from smeboost_emulators.supabase.auth.mail.invitations import Invitations
+from smeboost_emulators.supabase.auth.mail.mailing import Mailing
+from smeboost_emulators.supabase.auth.mail.verifying import Verifying
 from smeboost_emulators.supabase.auth.own_account import Profile
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.auth.signin import SignIn
-from smeboost_emulators.supabase.auth.verifying import Verifying
 from smeboost_emulators.supabase.passwords import TooManyWaiting
 from smeboost_emulators.supabase.pools import DatabaseDown, PoolBusy, lost
 

@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from smeboost_shared.settings import Settings
 
 from smeboost_emulators.supabase.auth.durations import GoDuration
-from smeboost_emulators.supabase.auth.redirects import Redirects
-from smeboost_emulators.supabase.auth.sealing import Seal, master_key
+from smeboost_emulators.supabase.auth.factors.sealing import Seal, master_key
+from smeboost_emulators.supabase.auth.mail.redirects import Redirects
 
 
 class MailSettings(Settings):

@@ -9,11 +9,12 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import flow_states, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.anonymous import AnonymousSignIn
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid, not_supported
-from smeboost_emulators.supabase.auth.flow_states import challenge_of
-from smeboost_emulators.supabase.auth.mailing import Journey, Mailing
+from smeboost_emulators.supabase.auth.mail import flow_states
+from smeboost_emulators.supabase.auth.mail.flow_states import challenge_of
+from smeboost_emulators.supabase.auth.mail.mailing import Journey, Mailing
 from smeboost_emulators.supabase.auth.refreshing import Refreshing
 from smeboost_emulators.supabase.auth.requests import CodeGrant, PasswordGrant, SignUp, parse
 from smeboost_emulators.supabase.auth.service import AuthService, client_of, normal_email, refuse_phone

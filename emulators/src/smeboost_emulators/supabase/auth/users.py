@@ -10,9 +10,9 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from smeboost_emulators.supabase.auth import factors
 from smeboost_emulators.supabase.auth.errors import AuthFailure
-from smeboost_emulators.supabase.auth.factors import Factor, factor_json
+from smeboost_emulators.supabase.auth.factors import factors
+from smeboost_emulators.supabase.auth.factors.factors import Factor, factor_json
 from smeboost_emulators.supabase.pools import Connection
 
 AUDIENCE = "authenticated"

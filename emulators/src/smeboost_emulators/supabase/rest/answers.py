@@ -15,13 +15,13 @@ from starlette.responses import Response
 
 from smeboost_emulators.supabase.exchanges import BEGIN, Order, exchange
 from smeboost_emulators.supabase.pools import Connection
-from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.media import Form, Plan
 from smeboost_emulators.supabase.rest.preferences import Page, Preferences
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.trees import Limits
 from smeboost_emulators.supabase.rest.requests import Query
 from smeboost_emulators.supabase.rest.steering import steered
-from smeboost_emulators.supabase.rest.trees import Limits
 
 READS = frozenset({"GET", "HEAD"})
 

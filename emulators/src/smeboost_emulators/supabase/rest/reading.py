@@ -9,11 +9,11 @@ from starlette.responses import Response
 from smeboost_emulators.supabase.exchanges import Order
 from smeboost_emulators.supabase.rest import reads
 from smeboost_emulators.supabase.rest.answers import Asked, Result, Statement, require_one, response_of
-from smeboost_emulators.supabase.rest.compositions import Binder, filters_of, shape_of
 from smeboost_emulators.supabase.rest.preferences import content_range, unsatisfiable
-from smeboost_emulators.supabase.rest.rows import matching
-from smeboost_emulators.supabase.rest.targets import Target
-from smeboost_emulators.supabase.rest.trees import Limits, Tree, tree_of
+from smeboost_emulators.supabase.rest.query.compositions import Binder, filters_of, shape_of
+from smeboost_emulators.supabase.rest.query.rows import matching
+from smeboost_emulators.supabase.rest.query.targets import Target
+from smeboost_emulators.supabase.rest.query.trees import Limits, Tree, tree_of
 
 
 async def read(statement: Statement, asked: Asked, target: Target) -> Response:

@@ -3,10 +3,10 @@
 from psycopg import sql
 
 from smeboost_emulators.supabase.rest.bodies import NO_BODY, NO_TOTAL, body_of, outcome
-from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.media import Form
-from smeboost_emulators.supabase.rest.rows import matching, rows_of
-from smeboost_emulators.supabase.rest.trees import Tree
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.rows import matching, rows_of
+from smeboost_emulators.supabase.rest.query.trees import Tree
 
 SOURCE = sql.Identifier("pgrst_source")
 

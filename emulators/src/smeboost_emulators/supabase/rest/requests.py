@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import QueryParams
 
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.grammar import (
+from smeboost_emulators.supabase.rest.preferences import page_number
+from smeboost_emulators.supabase.rest.query.grammar import (
     Filter,
     Item,
     Logic,
@@ -20,9 +21,8 @@ from smeboost_emulators.supabase.rest.grammar import (
     parse_order,
     parse_path,
 )
-from smeboost_emulators.supabase.rest.preferences import page_number
-from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX
-from smeboost_emulators.supabase.rest.selects import EVERYTHING, parse_select
+from smeboost_emulators.supabase.rest.query.reader import REMEMBERED_MAX
+from smeboost_emulators.supabase.rest.query.selects import EVERYTHING, parse_select
 
 PARAMETERS_MAX = 1000
 _NOT_FILTERS = frozenset({"select", "order", "limit", "offset", "columns", "on_conflict"})

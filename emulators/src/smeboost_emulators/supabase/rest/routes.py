@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from smeboost_emulators.supabase.rest.describing import ROOT_METHODS
+from smeboost_emulators.supabase.rest.description.describing import ROOT_METHODS
 from smeboost_emulators.supabase.rest.errors import RestFailure
 from smeboost_emulators.supabase.rest.service import RestService, refuse_path
 

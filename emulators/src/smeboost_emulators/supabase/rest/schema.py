@@ -17,10 +17,10 @@ from psycopg import AsyncConnection, sql
 from smeboost_shared.logs import get_logger
 
 from smeboost_emulators.supabase.pools import Connection, DatabaseDown, Pool, PoolBusy
-from smeboost_emulators.supabase.rest.compositions import Compositions
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
-from smeboost_emulators.supabase.rest.links import read_links
-from smeboost_emulators.supabase.rest.relationships import Relationships
+from smeboost_emulators.supabase.rest.query.compositions import Compositions
+from smeboost_emulators.supabase.rest.query.links import read_links
+from smeboost_emulators.supabase.rest.query.relationships import Relationships
 
 RECONNECT_SECONDS = 1.0
 KEEPALIVES = "keepalives_idle=30 keepalives_interval=10 keepalives_count=3"

@@ -21,9 +21,13 @@ from smeboost_emulators.supabase.callers import ANONYMOUS, Caller
 from smeboost_emulators.supabase.pools import DatabaseDown, Pool, PoolBusy
 from smeboost_emulators.supabase.rest.admission import admitted
 from smeboost_emulators.supabase.rest.answers import READS, Asked
-from smeboost_emulators.supabase.rest.calling import call, call_of, raw_media, split_address, wanted_by
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
-from smeboost_emulators.supabase.rest.describing import allowed_on_function, allowed_on_relation, describe, require_root
+from smeboost_emulators.supabase.rest.description.describing import (
+    allowed_on_function,
+    allowed_on_relation,
+    describe,
+    require_root,
+)
 from smeboost_emulators.supabase.rest.errors import (
     RestFailure,
     UnknownLink,
@@ -32,18 +36,19 @@ from smeboost_emulators.supabase.rest.errors import (
     from_database,
     pool_busy,
 )
-from smeboost_emulators.supabase.rest.function_cache import FunctionCache
-from smeboost_emulators.supabase.rest.functions import Function
+from smeboost_emulators.supabase.rest.functions.calling import call, call_of, raw_media, split_address, wanted_by
+from smeboost_emulators.supabase.rest.functions.catalogue import Function
+from smeboost_emulators.supabase.rest.functions.function_cache import FunctionCache
+from smeboost_emulators.supabase.rest.functions.overloads import NAMES_MAX, Wanted, ambiguous, matching, not_found
 from smeboost_emulators.supabase.rest.media import Form, accepted_form
-from smeboost_emulators.supabase.rest.overloads import NAMES_MAX, Wanted, ambiguous, matching, not_found
 from smeboost_emulators.supabase.rest.preferences import Preferences, chosen_page, chosen_schema, preferences
+from smeboost_emulators.supabase.rest.query.targets import Target
 from smeboost_emulators.supabase.rest.reading import read
 from smeboost_emulators.supabase.rest.requests import parse_query, query_params, refuse_nul
 from smeboost_emulators.supabase.rest.rights import usable_functions, usable_relations
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 from smeboost_emulators.supabase.rest.settings import RestSettings
 from smeboost_emulators.supabase.rest.steering import raised_answer
-from smeboost_emulators.supabase.rest.targets import Target
 from smeboost_emulators.supabase.rest.transactions import Transactions
 from smeboost_emulators.supabase.rest.writing import delete, insert, put, update
 from smeboost_emulators.supabase.tokens import Keyring

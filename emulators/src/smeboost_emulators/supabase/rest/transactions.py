@@ -18,8 +18,8 @@ from smeboost_emulators.supabase.exchanges import COMMIT, ROLLBACK, Order
 from smeboost_emulators.supabase.pools import Connection, Pool, lost
 from smeboost_emulators.supabase.rest.answers import READS, Asked, Statement
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
+from smeboost_emulators.supabase.rest.query.trees import Limits
 from smeboost_emulators.supabase.rest.settings import RestSettings
-from smeboost_emulators.supabase.rest.trees import Limits
 
 # What a function has set for the whole session would else speak into other people's answers.
 _UNSAID = {"response.status": "", "response.headers": "", "pgrst.inserted": ""}

@@ -6,18 +6,18 @@ from typing import LiteralString, cast
 from psycopg import sql
 
 from smeboost_emulators.supabase.rest.bodies import body_of, outcome
-from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.grammar import Field, Selected
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.payloads import Payload
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.grammar import Field, Selected
+from smeboost_emulators.supabase.rest.query.rows import returned_columns, rows_of
+from smeboost_emulators.supabase.rest.query.statements import where
+from smeboost_emulators.supabase.rest.query.targets import Target
+from smeboost_emulators.supabase.rest.query.trees import Tree
 from smeboost_emulators.supabase.rest.reads import SOURCE
 from smeboost_emulators.supabase.rest.requests import Query
-from smeboost_emulators.supabase.rest.rows import returned_columns, rows_of
 from smeboost_emulators.supabase.rest.schema import Column
-from smeboost_emulators.supabase.rest.statements import where
-from smeboost_emulators.supabase.rest.targets import Target
-from smeboost_emulators.supabase.rest.trees import Tree
 
 BODY = "pgrst_body"
 # How many of the rows were inserted and not merged, counted without any right to read the table (PostgREST's way).

@@ -13,15 +13,15 @@ from starlette.responses import Response
 
 from smeboost_emulators.supabase.rest import writes
 from smeboost_emulators.supabase.rest.answers import Asked, Result, Statement, require_one, response_of
-from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure, invalid_body
-from smeboost_emulators.supabase.rest.grammar import Filter, Item
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.payloads import Payload, parse_payload
 from smeboost_emulators.supabase.rest.preferences import content_range
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.grammar import Filter, Item
+from smeboost_emulators.supabase.rest.query.targets import Target
+from smeboost_emulators.supabase.rest.query.trees import Tree, tree_of
 from smeboost_emulators.supabase.rest.reads import SOURCE
-from smeboost_emulators.supabase.rest.targets import Target
-from smeboost_emulators.supabase.rest.trees import Tree, tree_of
 
 
 async def insert(statement: Statement, asked: Asked, target: Target) -> Response:

@@ -12,11 +12,11 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from smeboost_emulators.supabase.rest.compositions import Binder
-from smeboost_emulators.supabase.rest.grammar import Field, Selected
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.grammar import Field, Selected
+from smeboost_emulators.supabase.rest.query.statements import value_of
+from smeboost_emulators.supabase.rest.query.targets import Target
 from smeboost_emulators.supabase.rest.schema import TypeName
-from smeboost_emulators.supabase.rest.statements import value_of
-from smeboost_emulators.supabase.rest.targets import Target
 
 _AGGREGATES: dict[str, LiteralString] = {"sum": "sum", "avg": "avg", "count": "count", "max": "max", "min": "min"}
 ALL = "*"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX, Reader
+from smeboost_emulators.supabase.rest.query.reader import REMEMBERED_MAX, Reader
 
 DEPTH_MAX = 32
 IS_VALUES = ("null", "not_null", "true", "false", "unknown")

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from smeboost_emulators.supabase.rest.bodies import NO_BODY, NO_TOTAL, body_of, outcome
-from smeboost_emulators.supabase.rest.compositions import Binder, array_literal
-from smeboost_emulators.supabase.rest.functions import Argument, Function
+from smeboost_emulators.supabase.rest.functions.catalogue import Argument, Function
 from smeboost_emulators.supabase.rest.media import Form
 from smeboost_emulators.supabase.rest.preferences import Page
+from smeboost_emulators.supabase.rest.query.compositions import Binder, array_literal
+from smeboost_emulators.supabase.rest.query.rows import rows_of
+from smeboost_emulators.supabase.rest.query.targets import Target
+from smeboost_emulators.supabase.rest.query.trees import Limits, Tree, tree_of
 from smeboost_emulators.supabase.rest.reads import count
 from smeboost_emulators.supabase.rest.requests import Query
-from smeboost_emulators.supabase.rest.rows import rows_of
 from smeboost_emulators.supabase.rest.schema import Schema
-from smeboost_emulators.supabase.rest.targets import Target
-from smeboost_emulators.supabase.rest.trees import Limits, Tree, tree_of
 
 CALL = sql.Identifier("pgrst_call")
 SOURCE = sql.Identifier("pgrst_source")

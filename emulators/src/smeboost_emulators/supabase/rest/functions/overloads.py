@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.functions import Function, Functions
+from smeboost_emulators.supabase.rest.functions.catalogue import Function, Functions
 
 NAMES_MAX = 1000
 # The body that a single argument without a name takes whole.

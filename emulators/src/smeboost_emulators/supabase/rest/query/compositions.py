@@ -14,8 +14,8 @@ from typing import LiteralString, cast
 
 from psycopg import sql
 
-from smeboost_emulators.supabase.rest.grammar import Filter, Logic, Scoped
-from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX
+from smeboost_emulators.supabase.rest.query.grammar import Filter, Logic, Scoped
+from smeboost_emulators.supabase.rest.query.reader import REMEMBERED_MAX
 
 # Longer statements are rare, and composing is the smaller part of what they cost.
 STATEMENT_BYTES_MAX = 16_384

@@ -20,13 +20,13 @@ from smeboost_emulators.supabase.rest.answers import (
     require_one,
     steered_response,
 )
-from smeboost_emulators.supabase.rest.calls import Call, statement_of
-from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure, invalid_body
-from smeboost_emulators.supabase.rest.functions import Function
-from smeboost_emulators.supabase.rest.overloads import WHOLE_BODIES, Wanted, takes_whole
+from smeboost_emulators.supabase.rest.functions.calls import Call, statement_of
+from smeboost_emulators.supabase.rest.functions.catalogue import Function
+from smeboost_emulators.supabase.rest.functions.overloads import WHOLE_BODIES, Wanted, takes_whole
 from smeboost_emulators.supabase.rest.payloads import FORM_KIND, content_kind, form_fields, json_value
 from smeboost_emulators.supabase.rest.preferences import content_range, unsatisfiable
+from smeboost_emulators.supabase.rest.query.compositions import Binder
 from smeboost_emulators.supabase.rest.requests import parse_query
 from smeboost_emulators.supabase.rest.schema import Schema
 from smeboost_emulators.supabase.rest.writing import require_affordable

@@ -20,11 +20,12 @@ from uuid import UUID, uuid4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import factors, one_time_codes, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
-from smeboost_emulators.supabase.auth.factors import Attempts, Factor
+from smeboost_emulators.supabase.auth.factors import factors, one_time_codes
+from smeboost_emulators.supabase.auth.factors.factors import Attempts, Factor
+from smeboost_emulators.supabase.auth.factors.sealing import CannotOpen
 from smeboost_emulators.supabase.auth.requests import FactorCode, NewFactor, parse
-from smeboost_emulators.supabase.auth.sealing import CannotOpen
 from smeboost_emulators.supabase.auth.service import AuthService, client_of, uuid_or_none
 from smeboost_emulators.supabase.auth.sessions import Session
 from smeboost_emulators.supabase.auth.users import User

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from smeboost_emulators.supabase.rest.compositions import Binder
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.grammar import Filter, OrderTerm
-from smeboost_emulators.supabase.rest.outputs import ALL, Output, column_outputs, group_by, numbered, shown
-from smeboost_emulators.supabase.rest.relationships import ComputedRelationship, Pairs
-from smeboost_emulators.supabase.rest.statements import condition, sorted_by, value_of, where_all
-from smeboost_emulators.supabase.rest.targets import Target
-from smeboost_emulators.supabase.rest.trees import Embed, Tree, not_embedded
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.grammar import Filter, OrderTerm
+from smeboost_emulators.supabase.rest.query.outputs import ALL, Output, column_outputs, group_by, numbered, shown
+from smeboost_emulators.supabase.rest.query.relationships import ComputedRelationship, Pairs
+from smeboost_emulators.supabase.rest.query.statements import condition, sorted_by, value_of, where_all
+from smeboost_emulators.supabase.rest.query.targets import Target
+from smeboost_emulators.supabase.rest.query.trees import Embed, Tree, not_embedded
 
 _ROW = sql.Identifier("pgrst_row")
 _NOTHING = sql.SQL("")

@@ -13,10 +13,10 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from smeboost_emulators.supabase.rest.compositions import Binder
-from smeboost_emulators.supabase.rest.grammar import Field, Filter, Logic, OrderTerm
+from smeboost_emulators.supabase.rest.query.compositions import Binder
+from smeboost_emulators.supabase.rest.query.grammar import Field, Filter, Logic, OrderTerm
+from smeboost_emulators.supabase.rest.query.targets import Target
 from smeboost_emulators.supabase.rest.schema import ComputedField
-from smeboost_emulators.supabase.rest.targets import Target
 
 _OPERATORS: dict[str, LiteralString] = {
     "eq": "=",

@@ -4,7 +4,7 @@ import asyncio
 
 from smeboost_emulators.supabase.pools import Pool
 from smeboost_emulators.supabase.rest.configuration import RestConfiguration
-from smeboost_emulators.supabase.rest.functions import Functions, read_functions
+from smeboost_emulators.supabase.rest.functions.catalogue import Functions, read_functions
 from smeboost_emulators.supabase.rest.schema import SchemaCache
 
 

@@ -16,13 +16,14 @@ from uuid import UUID
 from starlette.requests import Request
 
 from smeboost_emulators.local_clients import host_of, is_loopback
-from smeboost_emulators.supabase.auth import flow_states, mails, one_time_tokens, users
+from smeboost_emulators.supabase.auth import users
 from smeboost_emulators.supabase.auth.allowances import Allowance
 from smeboost_emulators.supabase.auth.errors import AuthFailure
-from smeboost_emulators.supabase.auth.flow_states import Challenge
-from smeboost_emulators.supabase.auth.mail_texts import MailKind, compose
-from smeboost_emulators.supabase.auth.mails import NewMail
-from smeboost_emulators.supabase.auth.one_time_tokens import (
+from smeboost_emulators.supabase.auth.mail import flow_states, mails, one_time_tokens
+from smeboost_emulators.supabase.auth.mail.flow_states import Challenge
+from smeboost_emulators.supabase.auth.mail.mail_texts import MailKind, compose
+from smeboost_emulators.supabase.auth.mail.mails import NewMail
+from smeboost_emulators.supabase.auth.mail.one_time_tokens import (
     EMAIL_CHANGE_CURRENT,
     EMAIL_CHANGE_NEW,
     HALVES,
@@ -31,8 +32,8 @@ from smeboost_emulators.supabase.auth.one_time_tokens import (
     code_hash,
     new_code,
 )
-from smeboost_emulators.supabase.auth.pauses import Pauses, too_soon
-from smeboost_emulators.supabase.auth.redirects import Redirects
+from smeboost_emulators.supabase.auth.mail.pauses import Pauses, too_soon
+from smeboost_emulators.supabase.auth.mail.redirects import Redirects
 from smeboost_emulators.supabase.auth.service import AuthService
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection

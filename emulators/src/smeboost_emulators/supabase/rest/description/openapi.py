@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from smeboost_emulators.supabase.rest.descriptions import (
+from smeboost_emulators.supabase.rest.description.descriptions import (
     DescribedColumn,
     DescribedFunction,
     DescribedRelation,

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from smeboost_emulators.supabase.pools import Connection
-from smeboost_emulators.supabase.rest.origins import Origin, base_origin, shown_columns
-from smeboost_emulators.supabase.rest.relationships import (
+from smeboost_emulators.supabase.rest.query.origins import Origin, base_origin, shown_columns
+from smeboost_emulators.supabase.rest.query.relationships import (
     ComputedRelationship,
     ForeignKey,
     Name,

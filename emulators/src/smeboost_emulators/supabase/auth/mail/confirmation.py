@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from smeboost_emulators.supabase.auth import one_time_tokens, users
-from smeboost_emulators.supabase.auth.one_time_tokens import HALVES, OneTimeToken, TokenType
+from smeboost_emulators.supabase.auth import users
+from smeboost_emulators.supabase.auth.mail import one_time_tokens
+from smeboost_emulators.supabase.auth.mail.one_time_tokens import HALVES, OneTimeToken, TokenType
 from smeboost_emulators.supabase.auth.service import merged
 from smeboost_emulators.supabase.auth.users import User
 from smeboost_emulators.supabase.pools import Connection

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from smeboost_emulators.supabase.auth import users
 from smeboost_emulators.supabase.auth.audit import Action
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
-from smeboost_emulators.supabase.auth.flow_states import challenge_of
-from smeboost_emulators.supabase.auth.mail_texts import MailKind
-from smeboost_emulators.supabase.auth.mailing import Journey, Mailing
+from smeboost_emulators.supabase.auth.mail.flow_states import challenge_of
+from smeboost_emulators.supabase.auth.mail.mail_texts import MailKind
+from smeboost_emulators.supabase.auth.mail.mailing import Journey, Mailing
 from smeboost_emulators.supabase.auth.requests import MailedCode, Recovery, Resending, parse
 from smeboost_emulators.supabase.auth.service import AuthService, normal_email, refuse_phone
 from smeboost_emulators.supabase.auth.users import NewUser, User

@@ -7,11 +7,12 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import one_time_tokens, users
+from smeboost_emulators.supabase.auth import users
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
-from smeboost_emulators.supabase.auth.mail_texts import MailKind
-from smeboost_emulators.supabase.auth.mailing import FORMS, Journey, Mailing, Purpose, Ticket
-from smeboost_emulators.supabase.auth.one_time_tokens import EMAIL_CHANGE_CURRENT, EMAIL_CHANGE_NEW, HALVES
+from smeboost_emulators.supabase.auth.mail import one_time_tokens
+from smeboost_emulators.supabase.auth.mail.mail_texts import MailKind
+from smeboost_emulators.supabase.auth.mail.mailing import FORMS, Journey, Mailing, Purpose, Ticket
+from smeboost_emulators.supabase.auth.mail.one_time_tokens import EMAIL_CHANGE_CURRENT, EMAIL_CHANGE_NEW, HALVES
 from smeboost_emulators.supabase.auth.requests import Invitation, LinkWish, parse
 from smeboost_emulators.supabase.auth.service import AuthService, merged, normal_email
 from smeboost_emulators.supabase.auth.users import User

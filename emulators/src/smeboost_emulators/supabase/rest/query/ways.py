@@ -8,8 +8,8 @@ junction. More than one way left is the caller's to decide (300), never ours.
 from collections.abc import Sequence
 
 from smeboost_emulators.supabase.rest.errors import RestFailure, UnknownLink
-from smeboost_emulators.supabase.rest.grammar import Embedded
-from smeboost_emulators.supabase.rest.relationships import (
+from smeboost_emulators.supabase.rest.query.grammar import Embedded
+from smeboost_emulators.supabase.rest.query.relationships import (
     ComputedRelationship,
     Name,
     Pairs,

@@ -14,10 +14,19 @@ from itertools import count
 from psycopg import sql
 
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.grammar import Embedded, Field, Filter, Item, Logic, OrderTerm, Scoped, Selected
-from smeboost_emulators.supabase.rest.relationships import ComputedRelationship, Relationship
-from smeboost_emulators.supabase.rest.targets import Target
-from smeboost_emulators.supabase.rest.ways import chosen_way
+from smeboost_emulators.supabase.rest.query.grammar import (
+    Embedded,
+    Field,
+    Filter,
+    Item,
+    Logic,
+    OrderTerm,
+    Scoped,
+    Selected,
+)
+from smeboost_emulators.supabase.rest.query.relationships import ComputedRelationship, Relationship
+from smeboost_emulators.supabase.rest.query.targets import Target
+from smeboost_emulators.supabase.rest.query.ways import chosen_way
 
 
 @dataclass(frozen=True)

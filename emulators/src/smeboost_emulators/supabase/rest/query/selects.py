@@ -7,8 +7,8 @@ Rules of this room: those of `grammar.py`.
 
 from functools import lru_cache
 
-from smeboost_emulators.supabase.rest.grammar import Embedded, Field, Item, Selected, field_of
-from smeboost_emulators.supabase.rest.reader import REMEMBERED_MAX, Reader
+from smeboost_emulators.supabase.rest.query.grammar import Embedded, Field, Item, Selected, field_of
+from smeboost_emulators.supabase.rest.query.reader import REMEMBERED_MAX, Reader
 
 EMBED_DEPTH_MAX = 16
 EMBEDS_MAX = 100

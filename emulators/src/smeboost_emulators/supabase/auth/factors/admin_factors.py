@@ -4,11 +4,12 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from smeboost_emulators.supabase.auth import factors, sessions
+from smeboost_emulators.supabase.auth import sessions
 from smeboost_emulators.supabase.auth.admin import named_user
 from smeboost_emulators.supabase.auth.errors import AuthFailure
-from smeboost_emulators.supabase.auth.factors import factor_json
-from smeboost_emulators.supabase.auth.mfa import acceptable_name, named_factor
+from smeboost_emulators.supabase.auth.factors import factors
+from smeboost_emulators.supabase.auth.factors.factors import factor_json
+from smeboost_emulators.supabase.auth.factors.mfa import acceptable_name, named_factor
 from smeboost_emulators.supabase.auth.requests import FactorChange, parse
 from smeboost_emulators.supabase.auth.service import AuthService
 

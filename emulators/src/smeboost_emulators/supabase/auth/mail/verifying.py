@@ -17,12 +17,13 @@ from psycopg.errors import UniqueViolation
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from smeboost_emulators.supabase.auth import confirmation, flow_states, one_time_tokens, sessions, users
+from smeboost_emulators.supabase.auth import sessions, users
 from smeboost_emulators.supabase.auth.allowances import Allowance
 from smeboost_emulators.supabase.auth.errors import AuthFailure, invalid
-from smeboost_emulators.supabase.auth.mail_texts import MailKind
-from smeboost_emulators.supabase.auth.mailing import FORMS, Mailing
-from smeboost_emulators.supabase.auth.one_time_tokens import OneTimeToken, TokenType
+from smeboost_emulators.supabase.auth.mail import confirmation, flow_states, one_time_tokens
+from smeboost_emulators.supabase.auth.mail.mail_texts import MailKind
+from smeboost_emulators.supabase.auth.mail.mailing import FORMS, Mailing
+from smeboost_emulators.supabase.auth.mail.one_time_tokens import OneTimeToken, TokenType
 from smeboost_emulators.supabase.auth.requests import Verification, parse
 from smeboost_emulators.supabase.auth.service import AuthService, client_of, normal_email, refuse_phone
 from smeboost_emulators.supabase.auth.users import User

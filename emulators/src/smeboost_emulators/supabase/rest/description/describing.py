@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from smeboost_emulators.supabase.pools import Pool
 from smeboost_emulators.supabase.rest.answers import Asked, Result, Statement
-from smeboost_emulators.supabase.rest.compositions import Binder
-from smeboost_emulators.supabase.rest.descriptions import DESCRIBE, description_of
+from smeboost_emulators.supabase.rest.description.descriptions import DESCRIBE, description_of
+from smeboost_emulators.supabase.rest.description.openapi import MEDIA_TYPE, document, place_of
 from smeboost_emulators.supabase.rest.errors import RestFailure
-from smeboost_emulators.supabase.rest.functions import Function
+from smeboost_emulators.supabase.rest.functions.catalogue import Function
 from smeboost_emulators.supabase.rest.media import accepts
-from smeboost_emulators.supabase.rest.openapi import MEDIA_TYPE, document, place_of
+from smeboost_emulators.supabase.rest.query.compositions import Binder
 from smeboost_emulators.supabase.rest.schema import Relation
 from smeboost_emulators.supabase.rest.settings import RestSettings
 from smeboost_emulators.supabase.rest.steering import steered

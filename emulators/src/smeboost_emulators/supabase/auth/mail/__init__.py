@@ -1,0 +1,1 @@
+"""Everything that needs a mail: texts, tokens, links, what following one changes, and PKCE."""

@@ -1,0 +1,1 @@
+"""Calls of functions (`/rpc`): which function is meant, its statement, its answer."""
