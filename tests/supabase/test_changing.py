@@ -50,6 +50,7 @@ async def test_what_destroys_is_run_only_with_the_approval_of_its_text(writing, 
     sql = f"delete from {table} returning n"
     first = await writing("execute_sql", sql=sql)
     assert (first["done"], first["results"], await numbers(writing, table)) == (False, [], [1])
+    assert first["next_step"].startswith("Nothing was run.")
     done = await writing("execute_sql", sql=sql, approval=first["approval"])
     assert (done["done"], done["results"], done["rows"]) == (True, ["DELETE 1"], [{"n": 1}])
     again = await writing.fails("execute_sql", sql=sql, approval=first["approval"])

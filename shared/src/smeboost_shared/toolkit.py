@@ -38,10 +38,16 @@ NAME_CHARACTERS_MAX = 100
 log = get_logger("tools")
 
 
-def tool_server(name: str, *, instructions: str, client: AbstractAsyncContextManager[object] | None = None) -> FastMCP:
+def tool_server(
+    name: str,
+    *,
+    instructions: str,
+    client: AbstractAsyncContextManager[object] | None = None,
+    outermost: Sequence[Middleware] = (),
+) -> FastMCP:
     """An empty server with the house's manners; `tools/<family>.register` fills it.
 
-    `client` is opened when the server starts and closed when it stops.
+    `client` is opened when the server starts and closed when it stops; `outermost` sees errors as results, too.
     """
 
     @asynccontextmanager
@@ -57,7 +63,7 @@ def tool_server(name: str, *, instructions: str, client: AbstractAsyncContextMan
         mask_error_details=True,
         strict_input_validation=False,
         on_duplicate="error",
-        middleware=[ToolErrors()],
+        middleware=[*outermost, ToolErrors()],
     )
     mcp.add_transform(LeanListing())
     skip_hidden_listing(mcp)

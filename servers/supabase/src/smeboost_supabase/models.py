@@ -393,8 +393,9 @@ class SqlOutcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    done: bool = Field(description="false: nothing was run; pass approval with the same text after the person agreed")
+    done: bool = Field(description="false: nothing was run, see next_step")
     approval: str | None = None
+    next_step: str | None = None
     results: list[str] = []
     notice: str = NOTICE
     rows: list[dict[str, JsonValue]] = []
@@ -425,8 +426,9 @@ class MigrationOutcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    done: bool = Field(description="false: see approval, as for execute_sql")
+    done: bool = Field(description="false: nothing was run, see next_step")
     approval: str | None = None
+    next_step: str | None = None
     version: str
     file: str = Field(description="the name for the file in supabase/migrations")
     applied_before_later: bool = Field(default=False, description="later versions were applied before")

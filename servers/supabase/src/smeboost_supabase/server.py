@@ -36,9 +36,8 @@ def families(settings: SupabaseSettings) -> dict[str, tuple[Register[SupabaseCli
 def create_server(settings: SupabaseSettings, client: SupabaseClient | None = None) -> FastMCP:
     """An MCP server for the project that `settings` names; `client` is opened and closed with it."""
     client = client or SupabaseClient(settings)
-    mcp = tool_server("supabase", instructions=INSTRUCTIONS, client=client)
+    mcp = tool_server("supabase", instructions=INSTRUCTIONS, client=client, outermost=[Fence()])
     mcp.add_middleware(Absent(settings))
-    mcp.add_middleware(Fence())
     offered = families(settings)
     _check_chosen(settings, offered)
     offer(mcp, client, offered, settings.toolsets, variable="SUPABASE_TOOLSETS")

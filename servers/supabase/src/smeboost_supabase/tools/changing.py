@@ -19,6 +19,8 @@ SQL = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hi
 """May do anything, and twice does it twice."""
 Approval = Annotated[str | None, Field(max_length=200, description="From a call with the same text")]
 
+NEXT_STEP = "Nothing was run. Show the person exactly this text; once they agree, repeat the call with this approval."
+
 
 def register(mcp: FastMCP, client: SupabaseClient) -> None:
     """Add the tools to `mcp`, when the settings allow SQL that writes."""
@@ -37,7 +39,7 @@ def _offer_execute(mcp: FastMCP, client: SupabaseClient) -> None:
             try:
                 asked = await ask_consent(ctx, client.approvals, deed, f"Run this SQL?\n\n{sql}", approval)
             except Pending as pending:
-                return SqlOutcome(done=False, approval=pending.approval)
+                return SqlOutcome(done=False, approval=pending.approval, next_step=NEXT_STEP)
             if asked:
                 return asked
         return await execute(client.database, sql, rows_max=client.settings.query_rows_max)
@@ -61,7 +63,9 @@ def _offer_migration(mcp: FastMCP, client: SupabaseClient) -> None:
                 asked = await ask_consent(ctx, client.approvals, deed, f"Apply migration {name}?\n\n{sql}", approval)
             except Pending as pending:
                 file = f"{chosen}_{name}.sql"
-                return MigrationOutcome(done=False, approval=pending.approval, version=chosen, file=file)
+                return MigrationOutcome(
+                    done=False, approval=pending.approval, next_step=NEXT_STEP, version=chosen, file=file
+                )
             if asked:
                 return asked
         return await migrations.apply_migration(client.database, chosen, name, sql)
